@@ -1,0 +1,275 @@
+/* The runtime's settings (waybill.yaml) and the components (certificate, identity, partner,
+ * process), read from YAML by one table of rows per mapping: name, type, default, limits, help.
+ * The same rows make the checks, `waybill dump` and docs/configuration.md. Whatever is wrong is
+ * reported with file, line and column; nothing is applied then.
+ *
+ * A loaded configuration is never changed and may be shared by threads. */
+#ifndef WAYBILL_CONFIG_H
+#define WAYBILL_CONFIG_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/span.h"
+
+enum {
+    CONFIG_TEXT_MAX = 4 * 1024 * 1024, /* octets of one YAML text */
+    CONFIG_DEPTH_MAX = 32,             /* nested nodes            */
+};
+
+/* One finding. Positions count from 1; 0: not known. */
+struct config_problem {
+    const char *file;
+    unsigned line, column;
+    const char *text; /* says what is wrong and what to do */
+    struct config_problem *next;
+};
+
+struct config_problems {
+    struct arena arena;
+    struct config_problem *first, *last;
+    size_t n;
+};
+void config_problem_add(struct config_problems *ps, const char *file, unsigned line,
+                        unsigned column, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+/* "file:3:7: text" into text[cap]. */
+void config_problem_line(const struct config_problem *p, char *text, size_t cap);
+void config_problems_free(struct config_problems *ps);
+
+/* Where a value stands, for checks that come later. */
+struct config_at {
+    unsigned line, column;
+};
+
+/* A secret: given in place, or the name of a file in the secrets directory. */
+struct config_secret {
+    const char *value; /* in place, else NULL    */
+    const char *name;  /* {secret: name}, else NULL */
+    struct config_at at;
+};
+
+/* ---- waybill.yaml ---------------------------------------------------------------------- */
+
+struct config_oftp2_endpoint {
+    const char *host; /* default "::" (IPv4 too) */
+    uint16_t port;    /* 0: the system picks (tests) */
+    bool session_level_encryption;
+    const char *server_ssl_certificate; /* name of a certificate component */
+    bool require_client_ssl;
+    const char *trusted_certificates; /* certificate component with the authorities of client certificates */
+    struct config_at at;
+};
+
+struct config_oftp2_server {
+    struct config_oftp2_endpoint *endpoints;
+    size_t endpoints_n;
+    const char *cipher_suite; /* default AES_RSA_SHA256 */
+    bool require_secure_authentication;
+    uint32_t buffer_size;   /* SSIDSDEB, default 99999, 128..99999 */
+    uint32_t credit;        /* SSIDCRED, default 999, 1..999       */
+    bool compression;       /* buffer compression, default false   */
+    bool restart;           /* default true                        */
+    uint32_t max_connections;             /* default 1000 */
+    uint32_t max_connections_per_address; /* default 100  */
+    uint32_t max_sessions_per_partner;    /* default 10   */
+    uint64_t start_timeout_ms;      /* default 60s  */
+    uint64_t inactivity_timeout_ms; /* default 180s */
+    uint64_t end_file_timeout_ms;   /* default 360s */
+    uint64_t disconnect_timeout_ms; /* default 10s  */
+    uint64_t max_file_size;         /* octets, default 0: none */
+    uint64_t duplicate_memory_ms;   /* default 30d  */
+    uint64_t partial_memory_ms;     /* default 7d   */
+};
+
+struct config_runtime {
+    struct arena arena;
+    const char *file; /* the path it was read from */
+    struct {
+        const char *name;
+        const char *data_directory;
+        const char *secrets_directory; /* default <data_directory>/secrets */
+        uint32_t workers;              /* default 4, 1..64  */
+        uint64_t stop_timeout_ms;      /* default 30s: how long SIGTERM lets transfers go on */
+    } runtime;
+    const char *store; /* "sqlite" */
+    struct config_oftp2_server oftp2_server;
+    struct {
+        const char *listen; /* "127.0.0.1:8090"; "" none; port 0: the system picks */
+        const char *socket; /* default <data_directory>/admin.sock */
+    } admin;
+    struct {
+        const char *level;  /* "error", "warn", "info" (default), "debug" */
+        const char *format; /* "text" (default), "json" */
+    } log;
+};
+
+/* Given: config_runtime_free. NULL when there are problems (added to *ps). */
+struct config_runtime *config_runtime_load(const char *path, struct config_problems *ps);
+struct config_runtime *config_runtime_parse(struct span yaml, const char *file,
+                                            struct config_problems *ps);
+void config_runtime_free(struct config_runtime *c);
+
+/* ---- components ------------------------------------------------------------------------ */
+
+enum config_kind { CONFIG_CERTIFICATE, CONFIG_IDENTITY, CONFIG_PARTNER, CONFIG_PROCESS };
+const char *config_kind_name(enum config_kind kind); /* "certificate" ... */
+bool config_kind_of(const char *name, enum config_kind *kind);
+
+struct config_certificate {
+    const char *pem;      /* text in place, or ...                       */
+    const char *file;     /* ... path of a PEM file                      */
+    const char *key_file; /* path of the PEM private key, NULL: none     */
+};
+
+struct config_oftp2_party { /* in an identity, a partner, or an operation's from and to */
+    const char *odette_id;
+    struct config_secret password;
+    bool password_any; /* password: any  -- do not check */
+    /* names of certificate components; checked to exist, used from the next release step on */
+    const char *acknowledgment_verification_certificate;
+    const char *signature_verification_certificate;
+    const char *session_authentication_encrypting_certificate;
+    const char *client_ssl_certificate;
+    const char *decryption_certificate;
+    const char *acknowledgment_signing_certificate;
+    const char *session_authentication_challenge_certificate;
+    const char *const *via; /* NULL-ended: ODETTE IDs that may relay files of this origin */
+    struct config_at at;
+};
+
+struct config_identity {
+    struct config_oftp2_party oftp2;
+    bool has_oftp2;
+};
+
+struct config_partner {
+    struct config_oftp2_party oftp2;
+    bool has_oftp2;
+    /* where and how to call it; host NULL: it calls us */
+    const char *host;
+    uint16_t port; /* default 3305, or 6619 with encryption */
+    bool session_level_encryption;
+    const char *server_ssl_certificate; /* what the partner's server must show or be issued by; NULL: system authorities */
+    bool verify_host_name;              /* default true */
+    const char *client_certificate;     /* ours, with key (setting: client_ssl_certificate of the identity wins) */
+    const char *identity;               /* default identity for calls and sends; may be NULL */
+    uint64_t poll_ms;                   /* 0: no polling */
+    uint64_t retry_first_ms, retry_max_ms; /* default 1m, 60m */
+    uint32_t retry_attempts;            /* default 0: no limit */
+    uint64_t receipt_timeout_ms;        /* overdue after; default 24h; 0 never */
+    int level_min, level_max;           /* default 1 .. 5 (settings "1.2","1.3","1.4","2.0") */
+    uint32_t buffer_size, credit;       /* 0: the server's */
+    int compression, restart;           /* -1: the server's, 0, 1 */
+    bool tolerate_buffer_plus_one;
+    const char *call_for_receipts;      /* not used when host is NULL: "yes" default, "no" */
+};
+
+enum config_step_kind { STEP_WRITE, STEP_EXEC, STEP_HTTP, STEP_SEND };
+
+struct config_step {
+    enum config_step_kind kind;
+    struct config_at at;
+    union {
+        struct {
+            const char *directory;
+            const char *name;     /* template, default "{{document.id}}-{{document.name}}" */
+            const char *existing; /* "fail" (default), "replace", "number" */
+        } write;
+        struct {
+            const char *const *command; /* NULL-ended, each a template */
+            uint64_t timeout_ms;        /* default 60s */
+        } exec;
+        struct {
+            const char *url; /* template */
+            const char *method;       /* default POST */
+            const char *content_type; /* default application/octet-stream */
+            uint64_t timeout_ms;      /* default 60s */
+            uint32_t retries;         /* default 3   */
+            uint64_t retry_delay_ms;  /* default 10s */
+        } http;
+        struct {
+            const char *partner, *identity;
+            const char *name;   /* template for SFIDDSN, default "{{document.name}}" */
+            const char *format; /* "U", "T", "F", "V" */
+            uint32_t record_length;
+            const char *description; /* template */
+        } send;
+    } u;
+};
+
+struct config_tracking {
+    const char *field; /* the label */
+    const char *value; /* template  */
+};
+
+enum config_acknowledge { ACK_RECEIVED, ACK_PROCESSED, ACK_MANUAL, ACK_NONE };
+enum config_three { REQUIRE_NO, REQUIRE_YES };
+
+struct config_process {
+    const char *listen;                 /* "oftp2-server" */
+    const char *from_partner, *to_identity; /* {partner: acme}, {identity: us}; else NULL */
+    struct config_oftp2_party from, to; /* in place; odette_id NULL when referred to */
+    struct config_at from_at, to_at;
+    struct {
+        bool is_signed, encrypted, compressed, signed_receipt;
+    } require;
+    enum config_acknowledge acknowledge;
+    struct {
+        bool enabled, raw;
+        const char *directory;
+    } archiving;
+    struct config_tracking *tracking;
+    size_t tracking_n;
+    uint64_t max_file_size;          /* octets; 0: the server's */
+    const char *formats;             /* allowed SFIDFMT, default "FVUT" */
+    uint32_t max_record_length;      /* default 99999 */
+    const char *file_name;           /* pattern for SFIDDSN (shell wildcards), NULL: any */
+    const char *record_delimiter;    /* "none", "lf", "crlf": opened F and V files; default "none" for F, "lf" for V when NULL */
+    bool reject_duplicates;          /* default true */
+    struct config_step *steps;
+    size_t steps_n;
+};
+
+struct config_component {
+    struct arena arena; /* holds all of it */
+    enum config_kind kind;
+    const char *name;  /* a-z 0-9 - _ . , 1 to 64 */
+    const char *file;
+    struct config_at at;
+    const char *text; /* its own YAML document, as it stood */
+    union {
+        struct config_certificate certificate;
+        struct config_identity identity;
+        struct config_partner partner;
+        struct config_process process;
+    } u;
+};
+
+/* Reads a stream of YAML documents ("---" between them). Each is one component, told by its
+ * first key (certificate:, identity:, partner:, process:). list: given, each to be freed with
+ * config_component_free and the list itself with free(). False when there are problems; the
+ * list is then empty. */
+MUST_CHECK bool config_components_parse(struct span yaml, const char *file,
+                                        struct config_component ***list, size_t *n,
+                                        struct config_problems *ps);
+void config_component_free(struct config_component *c);
+
+/* Checks over all components together: references that lead nowhere, missing passwords,
+ * certificates without keys, templates with unknown names. Adds to *ps; false when it did. */
+MUST_CHECK bool config_check(const struct config_runtime *rt, struct config_component *const *all,
+                             size_t n, struct config_problems *ps);
+
+/* The value of a secret: in place, from environment WAYBILL_SECRET_<NAME> (upper case, '-' and
+ * '.' as '_'), or the first line of <secrets_directory>/<name>. text: at least 256 octets.
+ * FAIL_LOCAL says which file was looked for. A NULL secret (neither) gives "". */
+MUST_CHECK bool config_secret_get(const struct config_runtime *rt, const struct config_secret *s,
+                                  char *text, size_t cap, struct err *err);
+
+/* All settings with their values, defaults included, as YAML with comments (`waybill dump`).
+ * Secrets in place are shown as ***. Given: free(). */
+char *config_runtime_dump(const struct config_runtime *c);
+
+/* The configuration reference in Markdown, made of the rows. Given: free(). */
+char *config_reference(void);
+
+#endif

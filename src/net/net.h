@@ -1,0 +1,89 @@
+/* Connections with deadlines: TCP (IPv4, IPv6) and Unix sockets, with and without TLS 1.2/1.3.
+ * Blocking calls for one thread per connection; other threads may only call conn_shutdown.
+ * Deadlines are milliseconds on net_now_ms()'s clock. SIGPIPE is never raised. */
+#ifndef WAYBILL_NET_H
+#define WAYBILL_NET_H
+
+#include "base/err.h"
+#include "base/span.h"
+#include "pki/pki.h"
+
+#include <sys/socket.h>
+
+/* Monotonic, for deadlines. */
+uint64_t net_now_ms(void);
+/* Milliseconds since 1970 UTC. */
+int64_t net_wall_ms(void);
+/* "2026-11-21T10:15:00.123Z" into text[25]. */
+void net_time_text(int64_t wall_ms, char text[25]);
+
+/* ---- TLS contexts ---------------------------------------------------------------------- */
+
+struct tls; /* shared by connections; counted */
+
+enum tls_peer { TLS_PEER_NONE, TLS_PEER_OPTIONAL, TLS_PEER_REQUIRED };
+
+/* Server: cert with key; trust: certificates a client's may equal or be issued by (NULL:
+ * any is taken when optional, and only compared later by the caller). TLS 1.2 with forward
+ * secrecy and AEAD, and 1.3; no renegotiation; no tickets are kept across restarts. */
+MUST_CHECK bool tls_server_new(const struct pki_certificate *cert, enum tls_peer peer,
+                               const struct pki_certificate *trust, struct tls **out,
+                               struct err *err);
+/* Client: cert is ours with key, or NULL. trust: what the server's certificate must equal or be
+ * issued by; NULL: the system's authorities. */
+MUST_CHECK bool tls_client_new(const struct pki_certificate *cert,
+                               const struct pki_certificate *trust, struct tls **out,
+                               struct err *err);
+struct tls *tls_ref(struct tls *t);
+void tls_unref(struct tls *t);
+
+/* ---- connections ------------------------------------------------------------------------ */
+
+struct conn;
+
+/* Takes an accepted socket; does the TLS handshake when tls is not NULL (borrowed until the
+ * call returns). fd is taken. */
+MUST_CHECK bool conn_accept(int fd, struct tls *tls, uint64_t deadline, struct conn **out,
+                            struct err *err);
+/* Looks host up, tries all addresses. verify_name: host must be in the server's certificate.
+ * FAIL_AGAIN for what time may cure, FAIL_TRUST when the certificate does not please. The text
+ * names the step: resolving, connecting, TLS handshake. */
+MUST_CHECK bool conn_dial(const char *host, uint16_t port, struct tls *tls, bool verify_name,
+                          uint64_t deadline, struct conn **out, struct err *err);
+/* Reads at least one octet. *n 0: the peer closed in order. FAIL_AGAIN: deadline ("timed out"),
+ * reset. err->wire is then ETIMEDOUT for a deadline. */
+MUST_CHECK bool conn_read(struct conn *c, struct room room, uint64_t deadline, size_t *n,
+                          struct err *err);
+/* Writes all of it. */
+MUST_CHECK bool conn_write(struct conn *c, struct span octets, uint64_t deadline,
+                           struct err *err);
+/* Whether octets (or the end) can be read without waiting. */
+bool conn_readable(struct conn *c);
+/* close_notify, FIN, and frees. Waits at most until deadline for the peer's FIN, so that nothing
+ * under way is cut by a reset. deadline 0: at once. */
+void conn_close(struct conn *c, uint64_t deadline);
+/* From any thread: makes reads and writes under way and later ones fail. */
+void conn_shutdown(struct conn *c);
+/* "127.0.0.1:4711", "[::1]:4711", "unix": borrowed for the connection's life. */
+const char *conn_peer(const struct conn *c);
+/* The address alone, for limits per address. */
+const char *conn_address(const struct conn *c);
+/* The certificate the peer showed, NULL none. Borrowed. */
+const X509 *conn_peer_certificate(const struct conn *c);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" without TLS. */
+const char *conn_tls_text(const struct conn *c);
+
+/* ---- listening -------------------------------------------------------------------------- */
+
+/* host "::" takes IPv4 too. port 0: the system picks; *port_out is what it is. Given: close(). */
+MUST_CHECK bool net_listen(const char *host, uint16_t port, int *fd, uint16_t *port_out,
+                           struct err *err);
+/* A Unix socket with mode 0600; a dead one of the same path is replaced. */
+MUST_CHECK bool net_listen_unix(const char *path, int *fd, struct err *err);
+/* Waits for a connection on any of fds or for wake_fd to become readable. *fd -1: woken, or
+ * nothing to accept after all. Which of fds: *which. FAIL_LOCAL when out of descriptors (the
+ * caller waits a little). */
+MUST_CHECK bool net_accept(const int *fds, size_t n, int wake_fd, int *fd, size_t *which,
+                           struct err *err);
+
+#endif

@@ -1,0 +1,247 @@
+/* Custody: documents, their events, receipts, jobs, duplicates and deployments; payloads are in
+ * store/payload.h. The words here fit an embedded store, a database server and an object
+ * store alike; which one is used is said at store_open and nowhere else.
+ *
+ * Changes are collected in a batch and committed as a whole. store_commit returns after the
+ * change would survive a power cut, and not before: only then may EFPA, RTR or an MDN be sent.
+ * Concurrent commits share one sync (group commit). All functions may be called by any thread,
+ * each batch and arena by one at a time. Times are milliseconds since 1970 UTC.
+ * Failures: FAIL_LOCAL (disk full, damaged, rights), FAIL_AGAIN (conflict: the state was not
+ * what the batch expected; nothing of the batch was done). */
+#ifndef WAYBILL_STORE_H
+#define WAYBILL_STORE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/props.h"
+
+struct store;
+struct store_batch;
+
+enum document_state {
+    /* inbound */
+    DOC_RECEIVING = 1, DOC_RECEIVED, DOC_OPENED, DOC_PROCESSING, DOC_PROCESSED, DOC_REFUSED,
+    /* both */
+    DOC_FAILED,
+    /* outbound */
+    DOC_QUEUED, DOC_SEALED, DOC_SENDING, DOC_SENT, DOC_ACKNOWLEDGED, DOC_REJECTED, DOC_OVERDUE,
+};
+#define DOC_BIT(state) (1u << (state))
+#define DOC_ANY 0xFFFFFFFFu
+
+const char *document_state_name(enum document_state st); /* "receiving"; "?" */
+/* False when there is no such name. */
+bool document_state_of(const char *name, enum document_state *st);
+
+enum payload_kind { PAYLOAD_NONE, PAYLOAD_ROW, PAYLOAD_FILE };
+
+/* Where octets are. A row payload is in the store itself, a file one in the payload folder. */
+struct payload_ref {
+    enum payload_kind kind;
+    uint64_t size;    /* octets */
+    const char *path; /* file: relative to the payload folder; else NULL */
+};
+
+/* All text in a document's arena. NULL text means none. */
+struct document {
+    int64_t id; /* > 0, ascending */
+    bool outbound;
+    enum document_state state;
+    const char *protocol;  /* "oftp2", "as2" */
+    const char *listener;  /* the process (inbound) or step/command that made it (outbound) */
+    const char *partner;   /* the trading partner's name where known, else its ODETTE ID    */
+    const char *from, *to; /* originator and destination identifiers                        */
+    const char *own, *peer; /* session partners: our SSIDCODE and theirs                    */
+    const char *name;      /* SFIDDSN or file name */
+    const char *identity_key; /* what makes it the same file again; see store_find_seen     */
+    int64_t created_ms, changed_ms;
+    uint64_t size;            /* of the opened document, octets */
+    struct payload_ref raw;   /* as on the wire                */
+    struct payload_ref opened;
+    uint64_t progress, total; /* octets moved so far, durable; octets in all where known    */
+    uint64_t records;         /* F and V: records in raw/so far                             */
+    const char *reason;       /* why refused, failed, rejected */
+    bool redelivered;
+    struct props props;
+};
+
+struct event {
+    int64_t at_ms;
+    const char *kind; /* "received", "efpa", "step", ... */
+    const char *text;
+};
+
+struct receipt {
+    int64_t id, document_id; /* document 0: it matches none */
+    const char *kind;        /* "EERP", "NERP", "MDN" */
+    bool outbound;           /* ours */
+    const char *state;       /* "pending", "sent", "received", "unmatched", "refused" */
+    int reason;
+    const char *text;
+    const char *creator;
+    struct span octets; /* the command as on the wire (level 5 layout for ours) */
+    int64_t at_ms;
+};
+
+enum job_kind { JOB_OPEN = 1, JOB_PROCESS, JOB_SEND, JOB_RECEIPT, JOB_HTTP };
+
+struct job {
+    int64_t id;
+    enum job_kind kind;
+    int64_t document_id, receipt_id;
+    const char *own, *peer; /* send, receipt: who to who (station codes) */
+    int64_t not_before_ms;
+    int attempts;
+    int64_t step; /* process: the step to go on with */
+    const char *last_error;
+};
+
+struct deployment {
+    const char *kind, *name; /* "process", "partner", "identity", "certificate" */
+    int64_t version;         /* 1, 2, ... */
+    int64_t since;           /* order in which its listening key was deployed: a store-wide count */
+    bool paused;
+    int64_t at_ms;
+    const char *text; /* the YAML document */
+};
+
+struct execution {
+    int64_t id, document_id;
+    int64_t started_ms, ended_ms; /* ended 0: running or cut off */
+    bool redelivered;
+    const char *process;
+    const char *outcome; /* NULL while running, "processed" or "failed" */
+    const char *text;
+};
+
+struct tracked {
+    const char *label, *value;
+};
+
+/* ---- opening -------------------------------------------------------------------------- */
+
+struct store_config {
+    const char *url;       /* "sqlite" */
+    const char *directory; /* data directory; made when missing, with mode 0700 */
+};
+
+/* Opens and recovers: leases are void, executions without end are marked, unreferenced payload
+ * files and quarantine are removed. One runtime at a time (FAIL_LOCAL names who holds it). */
+MUST_CHECK bool store_open(const struct store_config *cfg, struct store **out, struct err *err);
+/* Waits for commits under way. NULL is fine. */
+void store_close(struct store *s);
+/* A number never given before, across restarts too: for documents, receipts, jobs, executions. */
+int64_t store_next_id(struct store *s);
+
+/* ---- changes -------------------------------------------------------------------------- */
+
+/* NULL when memory is out. Given: store_batch_free (store_commit does not free it). */
+struct store_batch *store_batch_new(void);
+void store_batch_free(struct store_batch *b);
+
+/* Everything handed to a batch is copied. */
+void store_put_document(struct store_batch *b, const struct document *d); /* insert or replace */
+/* Moves a document that is in one of `from` (DOC_BIT) to `to`, with its event. Otherwise the
+ * commit fails with FAIL_AGAIN. reason: kept with the document when not NULL. */
+void store_set_state(struct store_batch *b, int64_t id, unsigned from, enum document_state to,
+                     int64_t now_ms, const char *event, const char *text, const char *reason);
+void store_set_raw(struct store_batch *b, int64_t id, const struct payload_ref *ref);
+void store_set_opened(struct store_batch *b, int64_t id, const struct payload_ref *ref);
+void store_set_progress(struct store_batch *b, int64_t id, uint64_t progress, uint64_t records);
+void store_set_prop(struct store_batch *b, int64_t id, const char *name, const char *value);
+void store_set_redelivered(struct store_batch *b, int64_t id);
+/* Row payload: role 'r' raw or 'o' opened. */
+void store_put_octets(struct store_batch *b, int64_t id, char role, struct span octets);
+void store_add_event(struct store_batch *b, int64_t id, int64_t now_ms, const char *kind,
+                     const char *text);
+void store_put_receipt(struct store_batch *b, const struct receipt *r); /* insert or replace */
+void store_add_tracked(struct store_batch *b, int64_t id, const char *label, const char *value);
+/* Remembers an identification key until forget_ms. The commit fails with FAIL_AGAIN when
+ * another document holds it already. */
+void store_add_seen(struct store_batch *b, const char *key, int64_t document_id,
+                    int64_t forget_ms);
+void store_put_job(struct store_batch *b, const struct job *j); /* insert or replace */
+void store_end_job(struct store_batch *b, int64_t job_id);
+void store_put_execution(struct store_batch *b, const struct execution *x);
+/* Stores a new version (version and since are filled by the store: version = last + 1; since as
+ * given, or when 0 the next of the store-wide count). Old versions are kept. */
+void store_put_deployment(struct store_batch *b, const struct deployment *d);
+void store_drop_deployment(struct store_batch *b, const char *kind, const char *name);
+void store_set_paused(struct store_batch *b, const char *kind, const char *name, bool paused);
+void store_add_audit(struct store_batch *b, int64_t now_ms, const char *who, const char *what);
+
+MUST_CHECK bool store_commit(struct store *s, struct store_batch *b, struct err *err);
+
+/* ---- reading --------------------------------------------------------------------------- */
+
+/* *found false: no such document. Given: in the arena. */
+MUST_CHECK bool store_get_document(struct store *s, int64_t id, struct arena *a,
+                                   struct document *d, bool *found, struct err *err);
+
+struct document_filter { /* NULL and 0: any */
+    const char *state, *partner, *protocol, *name, *text; /* text: prefix of name, from or to */
+    const char *listener;
+    int direction; /* 1 inbound, 2 outbound */
+    int64_t from_ms, to_ms;
+    const char *tracked_label, *tracked_value; /* value compared as a whole */
+    const char *identity_key;
+    int64_t before_id; /* paging: documents with a smaller id, newest first */
+    size_t limit;      /* 0: 100; at most 1000 */
+};
+MUST_CHECK bool store_find_documents(struct store *s, const struct document_filter *f,
+                                     struct arena *a, struct document **list, size_t *n,
+                                     struct err *err);
+MUST_CHECK bool store_events(struct store *s, int64_t document_id, struct arena *a,
+                             struct event **list, size_t *n, struct err *err);
+/* document_id 0: the newest of all. state NULL: any. */
+MUST_CHECK bool store_receipts(struct store *s, int64_t document_id, const char *state,
+                               struct arena *a, struct receipt **list, size_t *n,
+                               struct err *err);
+MUST_CHECK bool store_tracked(struct store *s, int64_t document_id, struct arena *a,
+                              struct tracked **list, size_t *n, struct err *err);
+MUST_CHECK bool store_executions(struct store *s, int64_t document_id, struct arena *a,
+                                 struct execution **list, size_t *n, struct err *err);
+/* The newest version of each. kind NULL: all, in the order certificate, identity, partner,
+ * process, then by since. */
+MUST_CHECK bool store_deployments(struct store *s, const char *kind, struct arena *a,
+                                  struct deployment **list, size_t *n, struct err *err);
+/* The document that holds this key; 0: none. */
+MUST_CHECK bool store_find_seen(struct store *s, const char *key, int64_t now_ms,
+                                int64_t *document_id, struct err *err);
+/* Outbound documents in state sent since before `before_ms`. */
+MUST_CHECK bool store_find_unanswered(struct store *s, int64_t before_ms, struct arena *a,
+                                      struct document **list, size_t *n, struct err *err);
+/* A row payload's octets, in the arena. */
+MUST_CHECK bool store_get_octets(struct store *s, int64_t id, char role, struct arena *a,
+                                 struct span *octets, struct err *err);
+/* Documents by state, for counters: counts[state]. */
+MUST_CHECK bool store_count_states(struct store *s, uint64_t counts[16], struct err *err);
+
+/* ---- jobs ------------------------------------------------------------------------------ */
+
+/* Takes the oldest due job of one of `kinds` (1u << JOB_x) that nobody holds, for lease_ms.
+ * own/peer: only jobs of that pair (NULL: any). after_id: only jobs with a greater id (0: any).
+ * *found false: none is due. A lease ends by store_end_job, store_put_job (which gives it back),
+ * store_release_job, time, or the end of the runtime that holds it. */
+MUST_CHECK bool store_take_job(struct store *s, unsigned kinds, const char *own,
+                               const char *peer, int64_t after_id, int64_t now_ms,
+                               int64_t lease_ms, struct arena *a, struct job *j, bool *found,
+                               struct err *err);
+void store_release_job(struct store *s, int64_t job_id);
+/* Pairs (own, peer) that have due, free jobs of one of kinds: .own, .peer and the earliest
+ * .not_before_ms are set. Jobs not due yet are listed too. */
+MUST_CHECK bool store_job_pairs(struct store *s, unsigned kinds, struct arena *a,
+                                struct job **list, size_t *n, struct err *err);
+/* All jobs, oldest first; document_id 0: any. */
+MUST_CHECK bool store_jobs(struct store *s, int64_t document_id, struct arena *a,
+                           struct job **list, size_t *n, struct err *err);
+/* Milliseconds until the next job of kinds is due: 0 now, INT64_MAX none. */
+MUST_CHECK bool store_next_due(struct store *s, unsigned kinds, int64_t now_ms, int64_t *in_ms,
+                               struct err *err);
+/* Waits until a commit has put a job, or for at most wait_ms; *seen is the count of such
+ * commits, kept by the caller between calls. */
+void store_wait_jobs(struct store *s, uint64_t *seen, int64_t wait_ms);
+/* Wakes all in store_wait_jobs. */
+void store_wake(struct store *s);
+
+#endif
