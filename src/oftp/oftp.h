@@ -20,7 +20,7 @@ enum {
     OFTP_PSWD = 8,
     OFTP_DSN = 26,
     OFTP_TEXT = 999,           /* longest SFIDDESC and reason text in octets            */
-    OFTP_CHALLENGE = 20,       /* octets of the secure authentication challenge         */
+    OFTP_CHALLENGE_SIZE = 20,  /* octets of the secure authentication challenge         */
 };
 
 enum oftp_level { OFTP_12 = 1, OFTP_13 = 2, OFTP_14 = 4, OFTP_20 = 5 };
@@ -168,7 +168,7 @@ MUST_CHECK bool oftp_read_eerp(struct span oeb, int level, struct oftp_response 
 MUST_CHECK bool oftp_read_nerp(struct span oeb, int level, struct oftp_response *c,
                                struct err *err);
 MUST_CHECK bool oftp_read_auch(struct span oeb, struct span *chal, struct err *err);
-MUST_CHECK bool oftp_read_aurp(struct span oeb, uint8_t rsp[OFTP_CHALLENGE], struct err *err);
+MUST_CHECK bool oftp_read_aurp(struct span oeb, uint8_t rsp[OFTP_CHALLENGE_SIZE], struct err *err);
 
 struct writer;
 MUST_CHECK bool oftp_write_ssrm(struct writer *w, struct err *err);
@@ -192,7 +192,7 @@ MUST_CHECK bool oftp_write_eerp(struct writer *w, int level, const struct oftp_r
 MUST_CHECK bool oftp_write_nerp(struct writer *w, int level, const struct oftp_response *c,
                                 struct err *err);
 MUST_CHECK bool oftp_write_auch(struct writer *w, struct span chal, struct err *err);
-MUST_CHECK bool oftp_write_aurp(struct writer *w, const uint8_t rsp[OFTP_CHALLENGE],
+MUST_CHECK bool oftp_write_aurp(struct writer *w, const uint8_t rsp[OFTP_CHALLENGE_SIZE],
                                 struct err *err);
 
 /* Whether counts and restart positions of such a file are records (F, V without envelope)
@@ -362,9 +362,9 @@ MUST_CHECK bool oftp_session_accept(struct oftp_session *s, const struct oftp_co
 void oftp_session_abort(struct oftp_session *s, int reason, const char *text);
 
 MUST_CHECK bool oftp_session_challenge(struct oftp_session *s,
-                                       const uint8_t challenge[OFTP_CHALLENGE],
+                                       const uint8_t challenge[OFTP_CHALLENGE_SIZE],
                                        struct span encrypted, struct err *err);
-MUST_CHECK bool oftp_session_respond(struct oftp_session *s, const uint8_t plain[OFTP_CHALLENGE],
+MUST_CHECK bool oftp_session_respond(struct oftp_session *s, const uint8_t plain[OFTP_CHALLENGE_SIZE],
                                      struct err *err);
 
 /* True when we are the Speaker and idle: the four functions below may be called. */
