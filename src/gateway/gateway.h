@@ -1,0 +1,158 @@
+/* The product: deployed listeners, OFTP2 sessions, delivery to processes, receipts, tracking.
+ * What the admin API may ask for; every function may be called by any thread.
+ * Failures: FAIL_LOCAL, with .wire as the HTTP status that fits (400 misuse, 404 unknown, 409 in
+ * the wrong state, 422 refused with problems, 503 stopping), or 0 for 500. */
+#ifndef WAYBILL_GATEWAY_H
+#define WAYBILL_GATEWAY_H
+
+#include "config/config.h"
+#include "store/payload.h"
+#include "store/store.h"
+
+struct gateway;
+
+/* Opens the store, recovers, deploys what was deployed, binds the endpoints, starts the threads.
+ * rt is taken. The first failure (a port in use, a store held by another) is in *err. */
+MUST_CHECK bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *err);
+/* Lets running transfers go on up to the stop timeout, ends sessions with ESID(05), stops all
+ * threads, closes the store and frees. */
+void gateway_stop(struct gateway *g);
+/* Reads the configuration file and certificates again: what can change without dropping a
+ * connection does; a bad file changes nothing. Problems are added to *ps. */
+MUST_CHECK bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *err);
+
+struct store *gateway_store(struct gateway *g);
+const struct config_runtime *gateway_config(const struct gateway *g);
+
+struct gateway_endpoint {
+    const char *protocol; /* "oftp2" */
+    const char *host;
+    uint16_t port; /* the real one */
+    bool tls;
+};
+/* Given: in the arena. */
+void gateway_endpoints(struct gateway *g, struct arena *a, struct gateway_endpoint **list,
+                       size_t *n);
+
+/* ---- components ------------------------------------------------------------------------- */
+
+struct gateway_applied {
+    const char *kind, *name;
+    int64_t version;
+    bool unchanged; /* the same text was deployed already: nothing was done */
+};
+/* Checks all of yaml together with what is deployed, stores new versions of what changed and
+ * makes them count, without touching sessions under way. dry_run: only the checks. Problems go
+ * to *ps and nothing is applied (FAIL_LOCAL, 422). who: for the audit log. */
+MUST_CHECK bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool dry_run,
+                              const char *who, struct arena *a, struct gateway_applied **list,
+                              size_t *n, struct config_problems *ps, struct err *err);
+/* 409 with the names when others refer to it. */
+MUST_CHECK bool gateway_delete(struct gateway *g, const char *kind, const char *name,
+                               const char *who, struct err *err);
+
+struct gateway_listener {
+    const char *name, *server;
+    const char *state;  /* "listening", "paused", "errored" */
+    const char *reason; /* why errored, "" otherwise */
+    const char *from, *to;
+    const char *from_name, *to_name; /* partner and identity component, "" when in place */
+    int64_t version;
+    uint64_t documents, failures; /* since the runtime started */
+    int64_t last_ms;              /* last document; 0: none    */
+};
+MUST_CHECK bool gateway_listeners(struct gateway *g, struct arena *a,
+                                  struct gateway_listener **list, size_t *n, struct err *err);
+/* what: "pause", "resume", "restart" (checks again; takes an errored one up when it can). */
+MUST_CHECK bool gateway_listener_do(struct gateway *g, const char *name, const char *what,
+                                    const char *who, struct err *err);
+
+/* ---- documents -------------------------------------------------------------------------- */
+
+struct gateway_send {
+    const char *partner;   /* component name */
+    const char *identity;  /* NULL: the partner's default, or the only identity there is */
+    const char *name;      /* SFIDDSN; made legal when it is not; NULL: from file_name */
+    const char *file_name; /* for SFIDDESC when description is NULL */
+    const char *description;
+    char format; /* 'U' (default when 0), 'T', 'F', 'V' */
+    uint32_t record_length;
+    const char *record_delimiter; /* V: "lf" (default) or "crlf"; F: "none" (default), "lf", "crlf" */
+    const char *listener;         /* who asks: "command", "api", a process name */
+    int64_t source_document;      /* the document a send step came from; 0: none */
+    const char *idempotency_key;  /* the same key again gives the same document; NULL: none */
+};
+struct gateway_outgoing; /* a document coming in to be sent */
+MUST_CHECK bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
+                                   struct gateway_outgoing **out, struct err *err);
+MUST_CHECK bool gateway_send_octets(struct gateway_outgoing *o, struct span octets,
+                                    struct err *err);
+/* Commits: from here on it will be sent. */
+MUST_CHECK bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id,
+                                    struct err *err);
+void gateway_send_free(struct gateway_outgoing *o); /* drops what was not committed */
+
+/* Runs a failed document again: inbound from the step that failed; outbound: queues it. */
+MUST_CHECK bool gateway_retry(struct gateway *g, int64_t document_id, const char *who,
+                              struct err *err);
+/* acknowledge: manual -- releases the receipt: EERP, or NERP with text when positive is false. */
+MUST_CHECK bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool positive,
+                                    const char *text, const char *who, struct err *err);
+/* Takes an outbound document that was not sent yet out of the queue (state failed). */
+MUST_CHECK bool gateway_cancel(struct gateway *g, int64_t document_id, const char *who,
+                               struct err *err);
+
+/* ---- sessions --------------------------------------------------------------------------- */
+
+struct gateway_session {
+    int64_t id;
+    const char *partner, *peer_code, *address, *state, *tls;
+    bool initiator;
+    int64_t since_ms;
+    int64_t document_id; /* the file under way; 0 none */
+    uint64_t done, total; /* octets of that file; total 0: not known */
+    uint64_t octets_in, octets_out;
+};
+MUST_CHECK bool gateway_sessions(struct gateway *g, struct arena *a,
+                                 struct gateway_session **list, size_t *n, struct err *err);
+
+/* Calls a partner now, whatever its schedule says; returns at once. */
+MUST_CHECK bool gateway_call(struct gateway *g, const char *partner, struct err *err);
+
+struct gateway_test_step {
+    const char *step; /* "resolve and connect", "TLS", "log on", "end" */
+    bool ok;
+    const char *text;
+    uint64_t ms;
+};
+struct gateway_test {
+    bool ok;
+    struct gateway_test_step *steps;
+    size_t steps_n;
+    const char **trace; /* decoded commands */
+    size_t trace_n;
+};
+/* Connects, does TLS, logs on, says what was found, ends. Waits for the outcome. */
+MUST_CHECK bool gateway_test_partner(struct gateway *g, const char *partner, struct arena *a,
+                                     struct gateway_test *result, struct err *err);
+
+/* Decoded commands of the sessions with one partner (component name or ODETTE ID, or "*"),
+ * from now on. */
+struct gateway_trace;
+MUST_CHECK bool gateway_trace_open(struct gateway *g, const char *partner,
+                                   struct gateway_trace **out, struct err *err);
+/* The next line, waiting up to wait_ms; "" when none came; false when the runtime stops. The
+ * line lives until the next call. */
+bool gateway_trace_next(struct gateway_trace *t, uint64_t wait_ms, const char **line);
+void gateway_trace_close(struct gateway_trace *t);
+
+/* Counters since start, for /metrics: name and value pairs in Prometheus form, in the arena. */
+MUST_CHECK bool gateway_metrics(struct gateway *g, struct arena *a, const char **text,
+                                struct err *err);
+bool gateway_ready(struct gateway *g);
+/* Asks the process to stop, as SIGTERM does. */
+void gateway_request_stop(struct gateway *g);
+/* Becomes true by gateway_request_stop. */
+bool gateway_stop_requested(struct gateway *g);
+
+#endif
