@@ -209,9 +209,11 @@ class Gateway:
             return self
         self.wait_ready(timeout)
         self.starts += 1
-        self._pin()
         if self.starts == 1 and self.components:
             self.apply(self.components)
+        if not self._pin() and self.starts == 1:
+            # An endpoint whose certificate has only now been applied opens with the next start.
+            self.restart(timeout)
         return self
 
     def wait_ready(self, timeout=30):
@@ -229,17 +231,25 @@ class Gateway:
             raise AssertionError(f'{e}\n{self.log()[-4000:]}') from None
 
     def _pin(self):
-        """Reads the ports in use and fixes them in the configuration."""
+        """Reads the ports in use and fixes them in the configuration. True when each endpoint
+        has one."""
         self.runtime = self.get('/api/v1/runtime')
-        wanted = self.config['oftp2_server'].get('endpoints') or []
-        got = [e for e in self.runtime['endpoints'] if e['protocol'] == 'oftp2']
-        assert len(got) == len(wanted), self.runtime
-        for w, g in zip(wanted, got):
-            w['port'] = g['port']
+        open_now = [e for e in self.runtime['endpoints'] if e['protocol'] == 'oftp2' and e['port']]
+        missing = 0
+        for wanted in self.config['oftp2_server'].get('endpoints') or []:
+            tls = bool(wanted.get('session_level_encryption'))
+            same = [e for e in open_now if bool(e['tls']) == tls
+                    and wanted['port'] in (0, e['port'])]
+            if same:
+                wanted['port'] = same[0]['port']
+                open_now.remove(same[0])
+            else:
+                missing += 1
         admin = self.runtime.get('admin') or ''
         if self.config['admin'].get('listen') and admin:
             self.config['admin']['listen'] = admin
         self.write_config()
+        return missing == 0
 
     @property
     def pid(self):
