@@ -1,0 +1,54 @@
+# A thin front for Meson and the scripts; each target says in one line what it does.
+BUILD ?= build
+PYTHON ?= /usr/bin/python3
+FUZZ_SECONDS ?= 60
+BENCH_SIZE ?= 1G
+
+.PHONY: all deps demo test check format fuzz bench interop install clean help
+
+all: $(BUILD)/build.ninja        ## build $(BUILD)/waybill
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD)
+
+deps:                            ## install what the build needs (Debian; root or sudo)
+	scripts/install-deps.sh build
+
+demo: deps                       ## two gateways exchange files over TLS on this machine
+	$(MAKE) all
+	scripts/demo.sh
+
+test:                            ## everything: unit, replay, integration, fault, sanitizers, checks
+	scripts/install-deps.sh build test check
+	$(PYTHON) scripts/run-tests.py
+
+check:                           ## format, folder rule, warnings, checklist, paths
+	scripts/install-deps.sh build test check
+	$(PYTHON) scripts/run-tests.py build checks
+
+format:                          ## lay out all C files with clang-format
+	scripts/install-deps.sh check
+	scripts/check-format.sh --fix
+
+fuzz:                            ## run each fuzz target for FUZZ_SECONDS
+	scripts/install-deps.sh build fuzz
+	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
+
+bench: deps                      ## measure OFTP2, plain and over TLS, against this machine's limits
+	$(MAKE) all
+	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE)
+	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE) --tls
+
+interop:                         ## exchange files with other programs
+	scripts/install-deps.sh build test
+	$(PYTHON) scripts/run-tests.py build interop
+
+install: all                     ## install (DESTDIR and meson's prefix apply)
+	meson install -C $(BUILD) --no-rebuild
+
+clean:                           ## remove all build directories
+	rm -rf build build-asan build-tsan build-fuzz
+
+help:                            ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs what is missing of Debian's packages. Does nothing, quickly, when all is there.
+#   scripts/install-deps.sh [build] [test] [check] [fuzz]      default: build
+set -euo pipefail
+
+packages() {
+    case "$1" in
+    build)
+        echo build-essential meson ninja-build pkg-config libssl-dev libsqlite3-dev \
+            libcurl4-openssl-dev libyaml-dev libjansson-dev libhttp-parser-dev zlib1g-dev \
+            libisal-dev python3 openssl procps
+        ;;
+    test) echo libcmocka-dev python3-pytest git ;;
+    check) echo clang-14 clang-format-14 git python3 ;;
+    fuzz) echo clang-14 libclang-rt-14-dev ;;
+    *)
+        echo "install-deps: no group $1 (build, test, check, fuzz)" >&2
+        exit 2
+        ;;
+    esac
+}
+
+wanted=()
+for group in "${@:-build}"; do
+    list=$(packages "$group")
+    read -r -a more <<<"$list"
+    wanted+=("${more[@]}")
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "install-deps: this is not Debian; install the equivalents of: ${wanted[*]}" >&2
+    exit 0
+fi
+
+installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${wanted[@]}" 2>/dev/null || true)
+missing=()
+for package in "${wanted[@]}"; do
+    if ! grep -qx "$package installed" <<<"$installed"; then
+        missing+=("$package")
+    fi
+done
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "install-deps: neither root nor sudo; as root run: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+echo "installing: ${missing[*]}"
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" </dev/null
+}
+apt update
+apt install -y --no-install-recommends "${missing[@]}"
