@@ -24,7 +24,8 @@ struct tls; /* shared by connections; counted */
 enum tls_peer { TLS_PEER_NONE, TLS_PEER_OPTIONAL, TLS_PEER_REQUIRED };
 
 /* Server: cert with key; trust: certificates a client's may equal or be issued by (NULL:
- * any is taken when optional, and only compared later by the caller). TLS 1.2 with forward
+ * any is taken when optional, and only compared later by the caller; when required that is
+ * FAIL_LOCAL). TLS 1.2 with forward
  * secrecy and AEAD, and 1.3; no renegotiation; no tickets are kept across restarts. */
 MUST_CHECK bool tls_server_new(const struct pki_certificate *cert, enum tls_peer peer,
                                const struct pki_certificate *trust, struct tls **out,
@@ -51,10 +52,11 @@ MUST_CHECK bool conn_accept(int fd, struct tls *tls, uint64_t deadline, struct c
 MUST_CHECK bool conn_dial(const char *host, uint16_t port, struct tls *tls, bool verify_name,
                           uint64_t deadline, struct conn **out, struct err *err);
 /* Reads at least one octet. *n 0: the peer closed in order. FAIL_AGAIN: deadline ("timed out"),
- * reset. err->wire is then ETIMEDOUT for a deadline. */
+ * reset. err->wire is then ETIMEDOUT for a deadline. After a deadline reading may go on.
+ * deadline UINT64_MAX: none. */
 MUST_CHECK bool conn_read(struct conn *c, struct room room, uint64_t deadline, size_t *n,
                           struct err *err);
-/* Writes all of it. */
+/* Writes all of it. After a failure nothing more can be written, but still be read. */
 MUST_CHECK bool conn_write(struct conn *c, struct span octets, uint64_t deadline,
                            struct err *err);
 /* Whether octets (or the end) can be read without waiting. */
@@ -62,8 +64,12 @@ bool conn_readable(struct conn *c);
 /* close_notify, FIN, and frees. Waits at most until deadline for the peer's FIN, so that nothing
  * under way is cut by a reset. deadline 0: at once. */
 void conn_close(struct conn *c, uint64_t deadline);
-/* From any thread: makes reads and writes under way and later ones fail. */
+/* From any thread: makes reads and writes under way and later ones fail. Safe beside a
+ * conn_close of the owner; but c must not be freed meanwhile, so a thread that is not the owner
+ * holds a reference from conn_ref, given back with conn_unref. */
 void conn_shutdown(struct conn *c);
+struct conn *conn_ref(struct conn *c);
+void conn_unref(struct conn *c);
 /* "127.0.0.1:4711", "[::1]:4711", "unix": borrowed for the connection's life. */
 const char *conn_peer(const struct conn *c);
 /* The address alone, for limits per address. */
