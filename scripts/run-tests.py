@@ -285,7 +285,7 @@ def checks(g):
 def groups():
     # The sanitizers' own optimisation level, and frames that their traces can follow.
     options = ['-Doptimization=1', '-Dc_args=-fno-omit-frame-pointer']
-    fault = {'WAYBILL_TEST_QUICK': '1'}
+    no_peer = '--ignore=tests/integration/test_peer.py'    # it runs no gateway
     return [
         Group('build', build('build')),
         Group('build-asan', build('build-asan', '-Db_sanitize=address,undefined', *options),
@@ -297,15 +297,15 @@ def groups():
         Group('fault', python_tests(['tests/fault'], 'build/waybill'), ['build']),
         Group('unit-asan', c_tests('build-asan', SANITIZE, slow=4), ['build-asan']),
         Group('integration-asan', python_tests(['tests/integration'], 'build-asan/waybill',
-                                               SANITIZE, slow=3), ['build-asan']),
+                                               SANITIZE, slow=3, extra=[no_peer]),
+              ['build-asan']),
         Group('unit-tsan', c_tests(
             'build-tsan', SANITIZE, slow=6, thread=True,
             only=lambda p: any(p.startswith(f'tests/unit/{f}/') for f in THREADED)),
             ['build-tsan']),
         Group('integration-tsan', python_tests(
-            ['tests/integration'], 'build-tsan/waybill', {**SANITIZE, **fault}, slow=5,
-            thread=True, extra=['-m', 'not no_tsan', '--deselect',
-                                'tests/integration/test_peer.py']), ['build-tsan']),
+            ['tests/integration'], 'build-tsan/waybill', SANITIZE, slow=5,
+            thread=True, extra=['-m', 'not no_tsan', no_peer]), ['build-tsan']),
         Group('checks', checks, ['build']),
     ]
 

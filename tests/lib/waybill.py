@@ -283,6 +283,11 @@ class Gateway:
         host, _, port = self.runtime['admin'].rpartition(':')
         return host.strip('[]'), int(port)
 
+    @property
+    def token(self):
+        """What requests to the admin server over TCP have to show (docs/api.md)."""
+        return (self.data / 'admin.token').read_text().strip()
+
     def signal(self, number):
         os.kill(self.process.pid, number)
 
