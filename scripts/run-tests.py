@@ -75,16 +75,17 @@ class Group:
             try:
                 return p.wait(max(1, self.deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                for s, wait in ((signal.SIGTERM, 5), (signal.SIGKILL, None)):
-                    try:
-                        os.killpg(p.pid, s)
-                    except ProcessLookupError:
-                        pass
-                    try:
-                        p.wait(wait)
-                        break
-                    except subprocess.TimeoutExpired:
-                        continue
+                # The whole process group: gateways that tests have started are in it.
+                os.killpg(p.pid, signal.SIGTERM)
+                try:
+                    p.wait(5)
+                except subprocess.TimeoutExpired:
+                    pass
+                try:
+                    os.killpg(p.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+                p.wait()
                 log.write('killed: time limit\n')
                 return None
 

@@ -204,7 +204,7 @@ class Gateway:
             self.process = subprocess.Popen(
                 [binary(), 'serve', '--config', str(self.config_file)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **self.env}, start_new_session=True)
+                env={**os.environ, **self.env})
         if not wait:
             return self
         self.wait_ready(timeout)
