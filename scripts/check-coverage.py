@@ -4,13 +4,15 @@ with OFTP2-C17, anywhere in a file below tests/ or fuzz/.
 
 Fails when a statement marked "now" is not named, or when a test names one that does not exist.
 
-    scripts/check-coverage.py [--root DIR] [--verbose]"""
+    scripts/check-coverage.py [--root DIR] [--verbose]
+    scripts/check-coverage.py --self-test"""
 
 import argparse
 import collections
 import pathlib
 import re
 import sys
+import tempfile
 
 NAME = re.compile(r'OFTP2-C0*(\d+)(?!\d)')
 SUFFIXES = {'.c', '.h', '.py', '.txt', '.sh', '.build', '.dict', '.md'}
@@ -46,36 +48,62 @@ def named_in(root, checklist):
     return found
 
 
+def check(root, verbose=False, out=print):
+    """Prints what is not covered; True when all that is due is."""
+    checklist = root / 'tests' / 'checklist-oftp2.txt'
+    items = read_checklist(checklist)
+    named = named_in(root, checklist)
+
+    wrong = sorted(n for n in named if n not in items)
+    for n in wrong:
+        out(f'OFTP2-C{n} does not exist: {", ".join(sorted(named[n]))}')
+    if verbose:
+        for n in sorted(set(named) & set(items)):
+            out(f'OFTP2-C{n}: {", ".join(sorted(named[n]))}')
+    uncovered = collections.defaultdict(list)
+    for n, (when, what) in items.items():
+        if n not in named:
+            uncovered[when].append(f'  OFTP2-C{n}  {what}')
+    missing = uncovered.pop('now', [])
+    for when, lines in sorted(uncovered.items(), reverse=True):
+        out(f'not covered yet, {when}:')
+        out('\n'.join(lines))
+    if missing:
+        out('no test names:')
+        out('\n'.join(missing))
+    out(f'check-coverage: {len(set(named) & set(items))} of {len(items)} statements are named '
+        f'by tests, {len(missing)} of those due are missing')
+    return not missing and not wrong
+
+
+def self_test():
+    with tempfile.TemporaryDirectory() as d:
+        root = pathlib.Path(d)
+        (root / 'tests').mkdir()
+        (root / 'tests' / 'checklist-oftp2.txt').write_text(
+            '# OFTP2-C1 OFTP2-C9\n1 | now | one\n2 | next: more | two\n3 | now | x\n')
+        cases = [('', False), ('/* OFTP2-C1 */', False), ('/* OFTP2-C1, OFTP2-C3 */', True),
+                 ('OFTP2-C1 OFTP2-C3 OFTP2-C4', False), ('OFTP2-C31 OFTP2-C1', False),
+                 ('oftp2_c01: OFTP2-C01 OFTP2-C3 OFTP2-C2', True)]
+        failed = 0
+        for text, want in cases:
+            (root / 'tests' / 'x_test.c').write_text(text)
+            if check(root, out=lambda _: None) != want:
+                failed += 1
+                print(f'self-test: {text!r}: wanted {want}')
+    print(f'check-coverage: self-test, {len(cases)} cases, {failed} wrong')
+    return not failed
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--root', default=pathlib.Path(__file__).resolve().parents[1],
                         type=pathlib.Path)
     parser.add_argument('--verbose', action='store_true', help='also where each is named')
+    parser.add_argument('--self-test', action='store_true')
     options = parser.parse_args()
-    checklist = options.root / 'tests' / 'checklist-oftp2.txt'
-    items = read_checklist(checklist)
-    named = named_in(options.root, checklist)
-
-    wrong = sorted(n for n in named if n not in items)
-    for n in wrong:
-        print(f'OFTP2-C{n} does not exist: {", ".join(sorted(named[n]))}')
-    if options.verbose:
-        for n in sorted(set(named) & set(items)):
-            print(f'OFTP2-C{n}: {", ".join(sorted(named[n]))}')
-    open_items = collections.defaultdict(list)
-    for n, (when, what) in items.items():
-        if n not in named:
-            open_items[when].append(f'  OFTP2-C{n}  {what}')
-    missing = open_items.pop('now', [])
-    for when, lines in sorted(open_items.items(), reverse=True):
-        print(f'not covered yet, {when}:')
-        print('\n'.join(lines))
-    if missing:
-        print('no test names:')
-        print('\n'.join(missing))
-    print(f'check-coverage: {len(set(named) & set(items))} of {len(items)} statements are named '
-          f'by tests, {len(missing)} of those due are missing')
-    return 1 if missing or wrong else 0
+    good = self_test() if options.self_test else check(options.root, options.verbose)
+    return 0 if good else 1
 
 
 if __name__ == '__main__':

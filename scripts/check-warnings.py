@@ -33,7 +33,7 @@ def main():
                 skip = False
             elif a in ('-o', '-MF', '-MQ'):
                 skip = True
-            elif a not in ('-c', '-MD', '-Werror') and not (
+            elif a not in ('-c', '-MD', '-Werror', '-fdiagnostics-color=always') and not (
                     'clang' in compiler and a in NOT_CLANG):
                 args.append(a)
         jobs.append((path, [*args, '-fsyntax-only', '-Werror'], e['directory']))

@@ -47,6 +47,7 @@ class Group:
         self.passed = self.failed = self.skipped = 0
         self.seconds = 0.0
         self.problems = []          # one line each
+        self.excerpt = []           # lines to show instead of the end of the log
         self.deadline = None
         self.broken = False         # what it makes is not there for those that need it
 
@@ -263,6 +264,7 @@ CHECKS = [
     ('folder rule', [PYTHON, 'scripts/check-folders.py', '--build-dir', 'build']),
     ('folder rule, self-test', [PYTHON, 'scripts/check-folders.py', '--self-test']),
     ('checklist', [PYTHON, 'scripts/check-coverage.py']),
+    ('checklist, self-test', [PYTHON, 'scripts/check-coverage.py', '--self-test']),
     ('format', ['scripts/check-format.sh']),
     ('paths', ['scripts/check-paths.sh']),
     ('warnings, gcc', [PYTHON, 'scripts/check-warnings.py', 'cc']),
@@ -273,11 +275,13 @@ CHECKS = [
 def checks(g):
     scripts = sorted(str(p.relative_to(ROOT)) for p in (ROOT / 'scripts').glob('*.sh'))
     for name, args in [*CHECKS, *((f'{s} parses', ['bash', '-n', s]) for s in scripts)]:
+        at = g.log.stat().st_size if g.log.exists() else 0
         status = g.command(args)
         if status == 0:
             g.passed += 1
         else:
             g.fail(f'{name}: {status_text(status)}')
+            g.excerpt += g.log.read_bytes()[at:].decode(errors='replace').splitlines()[-25:]
 
 
 # ---- all of it -----------------------------------------------------------------------------
@@ -382,9 +386,9 @@ def show(g):
     if len(g.problems) > 20:
         print(f'    ... and {len(g.problems) - 20} more')
     if g.failed and g.log.exists():
-        lines = g.log.read_text(errors='replace').splitlines()
-        print(f'    ---- end of {g.log.relative_to(ROOT)} ----')
-        for line in lines[-40:]:
+        lines = g.excerpt or g.log.read_text(errors='replace').splitlines()[-40:]
+        print(f'    ---- from {g.log.relative_to(ROOT)} ----')
+        for line in lines:
             print(f'    {line[:300]}')
     sys.stdout.flush()
 
