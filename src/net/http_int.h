@@ -1,0 +1,66 @@
+/* Reading HTTP/1.1 requests: octets in, a head and a body out. RFC 9112. Does no I/O, so that
+ * tests and the fuzzer feed it arrays. Not for other folders. */
+#ifndef WAYBILL_HTTP_INT_H
+#define WAYBILL_HTTP_INT_H
+
+#include "net/http.h"
+
+#include <http_parser.h>
+
+/* One request after the other. */
+struct http_parse {
+    http_parser parser;
+
+    /* the request's head, once http_parse_head said HTTP_HEAD */
+    const char *url; /* as sent */
+    struct http_field fields[HTTP_FIELDS_MAX];
+    size_t fields_n;
+    bool keep_alive; /* the client would go on after the answer */
+    bool expects;    /* waits for 100 Continue before the body  */
+    bool complete;   /* the body has been read to its end       */
+
+    /* a request to be refused: the answer and what is wrong with it */
+    int status;
+    const char *why;
+
+    bool has_head;
+    bool in_value, in_url;
+    const char *piece_end;           /* of the last piece: a gap before the next is a fold */
+    struct room body;                /* where body octets go */
+    size_t body_n;                   /* how many went there  */
+    size_t text_n;                   /* octets used of text  */
+    size_t at, end;                  /* in[at..end) is to be parsed yet */
+    uint8_t in[HTTP_HEAD_MAX];       /* octets as they came */
+    char text[HTTP_HEAD_MAX + 1024]; /* the url, names and values, each ended by NUL */
+};
+
+enum http_step { HTTP_MORE, HTTP_HEAD_DONE, HTTP_REFUSED };
+
+/* Makes ready for the first request, or (keep: what is left in .in) for the next. */
+void http_parse_begin(struct http_parse *p, bool keep);
+
+/* Where the next octets go; then say how many. Never empty while the step is HTTP_MORE. */
+struct room http_parse_room(struct http_parse *p);
+void http_parse_filled(struct http_parse *p, size_t n);
+
+/* Goes on with the head. */
+MUST_CHECK enum http_step http_parse_head(struct http_parse *p);
+
+/* Goes on with the body from the octets there are. *n 0: more are needed, or .complete is set.
+ * False: .status and .why are set. */
+MUST_CHECK bool http_parse_body(struct http_parse *p, struct room room, size_t *n);
+
+/* How many octets may be read straight into a room of the caller; 0: none, use .in. They are
+ * then handed over by http_parse_direct. */
+size_t http_parse_direct_max(const struct http_parse *p);
+MUST_CHECK bool http_parse_direct(struct http_parse *p, struct span octets);
+
+/* Decodes %XX (plus: and '+') into out[in.n + 1]. False: broken, or a NUL within. */
+MUST_CHECK bool http_unescape(struct span in, bool plus, char *out);
+/* The part of url before '?', decoded, into the arena; and what follows it, raw. */
+MUST_CHECK bool http_split_url(const char *url, struct arena *a, const char **path,
+                               const char **query);
+/* The value of a field, NULL when missing. */
+const char *http_field_get(const struct http_field *fields, size_t n, const char *name);
+
+#endif
