@@ -83,9 +83,15 @@ MUST_CHECK bool oftp_stb_take(struct oftp_stb *st, struct span *in, struct span 
 /* ---- commands (command_*.c; RFC 5024 5.3) ----------------------------------------------
  * Each has oftp_read_x (wire to struct) and oftp_write_x (struct to wire, without the stream
  * header). Readers take the exchange buffer whole, with its command octet, and tolerate what
- * oftp2.md 2.1 lists. They fail with FAIL_PEER and ESID_INVALID_DATA (06) for a bad field or
- * ESID_SIZE (07) for a length that does not fit. Writers fail with FAIL_LOCAL when a value
- * does not fit its field or the level cannot carry it (never silently dropping protection). */
+ * oftp2.md 2.1 lists. They fail with FAIL_PEER and ESID_INVALID_DATA (06) for a bad field,
+ * ESID_SIZE (07) for a length that does not fit, or ESID_UNKNOWN_COMMAND (01) for a command the
+ * level does not have; *c is then untouched.
+ *
+ * Writers fail with FAIL_LOCAL when a value does not fit its field or the level cannot carry it
+ * (never silently dropping protection); *w is then untouched. Reasons the level does not know
+ * become 99; descriptions and texts are left out where it has none, and cut to 999 octets. SFID
+ * and SSID keep to the legal alphabets, except for passwords, user fields and the reserved names
+ * of oftp2.md 13.1; EERP and NERP echo what came. */
 
 struct oftp_ssid {
     uint8_t lev;
@@ -228,6 +234,7 @@ struct oftp_pack {
     size_t cap, n; /* n counts the 'D' */
 };
 
+/* cap: at least 3, at most what was agreed in SSIDSDEB. */
 void oftp_pack_begin(struct oftp_pack *pk, uint8_t *oeb, size_t cap);
 /* Takes octets from the front of *in while there is room. When all of *in fitted and
  * `end_of_record` is set, the last subrecord carries EOR (an empty *in gives the empty
@@ -242,12 +249,15 @@ struct oftp_unpack {
     uint64_t record_octets; /* in the record that is open                 */
 };
 
-/* Unpacks from the front of *in (the exchange buffer after its 'D') into *out; stops early when
- * *out is full or ends[] is full: call again with what is left of *in.
- *   ends, ends_cap, ends_n  lengths in octets of the records that ended; ends may be NULL when
- *                           the caller does not care for records.
+/* Unpacks whole subrecords from the front of *in (the exchange buffer after its 'D') to the front
+ * of *out and advances both. Stops before a subrecord that does not fit in *out or in ends[]: make
+ * room and call again with what is left of *in. With 63 octets of *out and one of ends[] it always
+ * gets further. Octets of *out behind the unpacked ones may be overwritten.
+ *   ends, ends_cap, ends_n  lengths in octets of the records that ended in this call (UINT32_MAX
+ *                           for longer ones); ends may be NULL when the caller does not care for
+ *                           records, ends_n too.
  * Fails with FAIL_PEER and ESID_INVALID_DATA (06) for a subrecord longer than the rest of the
- * buffer or compressed with count 0. */
+ * buffer or compressed with count 0; what comes before it has been unpacked. */
 MUST_CHECK bool oftp_unpack(struct oftp_unpack *up, struct span *in, struct room *out,
                             uint32_t *ends, size_t ends_cap, size_t *ends_n, struct err *err);
 
