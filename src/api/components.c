@@ -1,0 +1,155 @@
+/* Components: applied, listed, shown, deleted. */
+#include "api/api_int.h"
+
+#include <stdlib.h>
+
+static struct json_out applied(const struct gateway_applied *list, size_t n)
+{
+    struct json_out o = json_out_object(), all = json_out_list();
+
+    for (size_t i = 0; i < n; i++) {
+        struct json_out one = json_out_object();
+
+        json_put_text(&one, "kind", list[i].kind);
+        json_put_text(&one, "name", list[i].name);
+        json_put_int(&one, "version", list[i].version);
+        json_put_bool(&one, "unchanged", list[i].unchanged);
+        json_add(&all, one);
+    }
+    json_put(&o, "applied", all);
+    return o;
+}
+
+/* The whole body, ended by NUL. Given: free(). NULL: answered already. */
+static uint8_t *read_text(struct api_call *c, size_t *n)
+{
+    uint8_t *text = malloc((size_t)CONFIG_TEXT_MAX + 1);
+    struct err err;
+    size_t got;
+
+    if (text == NULL) {
+        api_error(c, 500, "memory is out");
+        return NULL;
+    }
+    *n = 0;
+    for (;;) {
+        struct room room = { text + *n, (size_t)CONFIG_TEXT_MAX + 1 - *n };
+
+        if (!http_body(c->r, room, &got, &err)) {
+            err.wire = 400;
+            api_fail(c, &err);
+            break;
+        }
+        if (got == 0) {
+            text[*n] = '\0';
+            return text;
+        }
+        *n += got;
+        if (*n > CONFIG_TEXT_MAX) {
+            api_error(c, 413, "the components are longer than %d octets: apply them in parts",
+                      (int)CONFIG_TEXT_MAX);
+            break;
+        }
+    }
+    free(text);
+    return NULL;
+}
+
+void api_apply(struct api_call *c)
+{
+    const char *file = http_query(c->r, "file"), *dry = http_query(c->r, "dry_run");
+    bool dry_run = dry != NULL && strcmp(dry, "0") != 0 && strcmp(dry, "false") != 0;
+    struct config_problems ps = { 0 };
+    struct gateway_applied *list;
+    struct err err;
+    size_t n, len;
+    uint8_t *text = read_text(c, &len);
+
+    if (text == NULL)
+        return;
+    if (gateway_apply(c->gateway, span_of(text, len), file != NULL ? file : "request", dry_run,
+                      c->who, &c->r->arena, &list, &n, &ps, &err))
+        api_json(c, 200, applied(list, n));
+    else
+        api_fail_problems(c, &err, &ps);
+    config_problems_free(&ps);
+    free(text);
+}
+
+static struct json_out component(const struct deployment *d, bool with_text)
+{
+    struct json_out o = json_out_object();
+
+    json_put_text(&o, "kind", d->kind);
+    json_put_text(&o, "name", d->name);
+    json_put_int(&o, "version", d->version);
+    json_put_bool(&o, "paused", d->paused);
+    json_put_time(&o, "at", d->at_ms);
+    if (with_text)
+        json_put_text(&o, "text", d->text);
+    return o;
+}
+
+/* False: answered already. kind may be NULL. */
+static bool load(struct api_call *c, const char *kind, struct deployment **list, size_t *n)
+{
+    enum config_kind k;
+    struct err err;
+
+    if (kind != NULL && !config_kind_of(kind, &k)) {
+        api_error(c, 400, "'%.40s' is no kind: use certificate, identity, partner or process",
+                  kind);
+        return false;
+    }
+    if (!store_deployments(c->store, kind, &c->r->arena, list, n, &err)) {
+        api_fail(c, &err);
+        return false;
+    }
+    return true;
+}
+
+void api_components(struct api_call *c)
+{
+    struct json_out o, all;
+    struct deployment *list;
+    size_t n;
+
+    if (!load(c, http_query(c->r, "kind"), &list, &n))
+        return;
+    o = json_out_object();
+    all = json_out_list();
+    for (size_t i = 0; i < n; i++)
+        json_add(&all, component(&list[i], false));
+    json_put(&o, "components", all);
+    api_json(c, 200, o);
+}
+
+void api_component(struct api_call *c)
+{
+    struct deployment *list;
+    size_t n;
+
+    if (!load(c, c->arg[0], &list, &n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i].name, c->arg[1]) == 0) {
+            api_json(c, 200, component(&list[i], true));
+            return;
+        }
+    }
+    api_error(c, 404, "there is no %s '%.64s'", c->arg[0], c->arg[1]);
+}
+
+void api_component_delete(struct api_call *c)
+{
+    struct json_out o;
+    struct err err;
+
+    if (!gateway_delete(c->gateway, c->arg[0], c->arg[1], c->who, &err)) {
+        api_fail(c, &err);
+        return;
+    }
+    o = json_out_object();
+    json_put_bool(&o, "deleted", true);
+    api_json(c, 200, o);
+}
