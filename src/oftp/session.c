@@ -124,6 +124,10 @@ static void put_esid(struct oftp_session *s, int reason, const char *text)
         if (!oftp_write_esid(&w, esid_level(s), &c, &err))
             return;
     }
+    /* The levels below 5 have no such reason, yet it alone says what to change there: oftp2.md
+     * 3.2 asks for it. */
+    if (reason == ESID_AUTHENTICATION)
+        memcpy(w.begin + 1, "12", 2);
     oftp_out_commit(s, &w);
 }
 

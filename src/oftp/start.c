@@ -83,21 +83,6 @@ static bool wants_auth(const struct oftp_ssid *c)
     return c->lev >= OFTP_20 && c->auth;
 }
 
-static bool read_ssid(struct oftp_session *s, struct span oeb, struct err *err)
-{
-    const struct oftp_ssid *c = &s->ssid;
-
-    if (!oftp_read_ssid(oeb, &s->ssid, err))
-        return false;
-    s->have_ssid = true;
-    if (c->sdeb < OFTP_SDEB_MIN)
-        return FAIL(err, FAIL_PEER, ESID_INVALID_DATA, "SSIDSDEB %u is below %d", c->sdeb,
-                    OFTP_SDEB_MIN);
-    if (c->cred == 0)
-        return FAIL(err, FAIL_PEER, ESID_INVALID_DATA, "SSIDCRED is 0");
-    return true;
-}
-
 /* ---- initiator ---------------------------------------------------------------------- */
 
 static bool propose(struct oftp_session *s, const struct input *in, struct err *err)
@@ -170,7 +155,10 @@ static bool answered(struct oftp_session *s, const struct input *in, struct err 
     const struct oftp_ssid *a = &s->ssid;
     struct terms t;
 
-    if (!read_ssid(s, in->oeb, err) || !check_answer(cfg, a, err))
+    if (!oftp_read_ssid(in->oeb, &s->ssid, err))
+        return false;
+    s->have_ssid = true;
+    if (!check_answer(cfg, a, err))
         return false;
     t = (struct terms) {
         .level = a->lev,
@@ -193,8 +181,9 @@ static bool answered(struct oftp_session *s, const struct input *in, struct err 
 
 static bool called(struct oftp_session *s, const struct input *in, struct err *err)
 {
-    if (!read_ssid(s, in->oeb, err))
+    if (!oftp_read_ssid(in->oeb, &s->ssid, err))
         return false;
+    s->have_ssid = true;
     s->state = A_WF_CONRS;
     oftp_session_event(s, OFTP_SSID);
     s->ev.ssid = &s->ssid;
