@@ -149,6 +149,15 @@ static bool is_address(const char *host)
     return ip != NULL;
 }
 
+/* RFC 6066 3: so that a server of many names shows the right certificate. Never an address. */
+static bool send_name(SSL *ssl, const char *host)
+{
+    char name[TLSEXT_MAXLEN_host_name + 1];
+
+    return text_copy(name, sizeof(name), host) &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
+}
+
 static bool make_ssl(struct conn *c, struct tls *tls, const char *host, const char *verify_name)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -166,8 +175,7 @@ static bool make_ssl(struct conn *c, struct tls *tls, const char *host, const ch
     SSL_set_bio(c->ssl, bio, bio);
     SSL_set_app_data(c->ssl, c);
     SSL_set_default_read_buffer_len(c->ssl, READ_BUFFER);
-    /* RFC 6066 3: the name sent is never an address */
-    if (host != NULL && !is_address(host) && SSL_set_tlsext_host_name(c->ssl, host) != 1)
+    if (host != NULL && !is_address(host) && !send_name(c->ssl, host))
         return false;
     if (verify_name != NULL && !expect_name(c->ssl, verify_name))
         return false;

@@ -79,6 +79,9 @@ const X509 *conn_peer_certificate(const struct conn *c);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "" without TLS. */
 const char *conn_tls_text(const struct conn *c);
 
+/* The numeric address of a socket address, IPv4-mapped ones as IPv4. */
+void net_address_text(const struct sockaddr *sa, socklen_t n, char *text, size_t cap);
+
 /* ---- listening -------------------------------------------------------------------------- */
 
 /* host "::" takes IPv4 too. port 0: the system picks; *port_out is what it is. Given: close(). */
