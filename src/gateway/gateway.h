@@ -44,9 +44,10 @@ struct gateway_applied {
 /* Checks all of yaml together with what is deployed, stores new versions of what changed and
  * makes them count, without touching sessions under way. dry_run: only the checks. Problems go
  * to *ps and nothing is applied (FAIL_LOCAL, 422). who: for the audit log. */
-MUST_CHECK bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool dry_run,
-                              const char *who, struct arena *a, struct gateway_applied **list,
-                              size_t *n, struct config_problems *ps, struct err *err);
+MUST_CHECK bool gateway_apply(struct gateway *g, struct span yaml, const char *file,
+                              bool dry_run, const char *who, struct arena *a,
+                              struct gateway_applied **list, size_t *n,
+                              struct config_problems *ps, struct err *err);
 /* 409 with the names when others refer to it. */
 MUST_CHECK bool gateway_delete(struct gateway *g, const char *kind, const char *name,
                                const char *who, struct err *err);
@@ -77,10 +78,11 @@ struct gateway_send {
     const char *description;
     char format; /* 'U' (default when 0), 'T', 'F', 'V' */
     uint32_t record_length;
-    const char *record_delimiter; /* V: "lf" (default) or "crlf"; F: "none" (default), "lf", "crlf" */
-    const char *listener;         /* who asks: "command", "api", a process name */
-    int64_t source_document;      /* the document a send step came from; 0: none */
-    const char *idempotency_key;  /* the same key again gives the same document; NULL: none */
+    const char
+        *record_delimiter; /* V: "lf" (default) or "crlf"; F: "none" (default), "lf", "crlf" */
+    const char *listener;  /* who asks: "command", "api", a process name */
+    int64_t source_document;     /* the document a send step came from; 0: none */
+    const char *idempotency_key; /* the same key again gives the same document; NULL: none */
 };
 struct gateway_outgoing; /* a document coming in to be sent */
 MUST_CHECK bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
@@ -109,7 +111,7 @@ struct gateway_session {
     const char *partner, *peer_code, *address, *state, *tls;
     bool initiator;
     int64_t since_ms;
-    int64_t document_id; /* the file under way; 0 none */
+    int64_t document_id;  /* the file under way; 0 none */
     uint64_t done, total; /* octets of that file; total 0: not known */
     uint64_t octets_in, octets_out;
 };

@@ -1,0 +1,537 @@
+/* The client: calls partners that have something waiting, polls on their schedules, backs off
+ * after failures, and tells which receipts are overdue. oftp2.md 14.3. */
+#include "gateway/session_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    CALL_JOBS = 1u << JOB_SEND | 1u << JOB_RECEIPT,
+    CONNECT_MS = 30000,
+    LOOK_MS = 1000,     /* between looks at the schedule */
+    OVERDUE_MS = 10000, /* between looks for missing receipts */
+};
+
+/* What is known of one pair of us and a partner we call. */
+struct pair {
+    char own[OFTP_CODE + 1], peer[OFTP_CODE + 1];
+    int failures;
+    int64_t next_ms; /* not called before, after a failure */
+    int64_t polled_ms;
+    bool calling; /* a call is under way                */
+    bool now;     /* an operator asked for a call       */
+    struct pair *next;
+};
+
+struct caller {
+    struct gateway *g;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t left;
+    struct pair *pairs;
+    unsigned calls;
+    int64_t overdue_ms;
+};
+
+struct call {
+    struct caller *c;
+    struct pair *pair;
+    struct snapshot *snap;
+    const struct partner *partner;
+    char own[OFTP_CODE + 1];
+};
+
+static struct pair *pair_of(struct caller *c, const char *own, const char *peer)
+{
+    struct pair *p;
+
+    for (p = c->pairs; p != NULL; p = p->next)
+        if (strcmp(p->own, own) == 0 && strcmp(p->peer, peer) == 0)
+            return p;
+    p = calloc(1, sizeof(*p));
+    if (p == NULL)
+        return NULL;
+    (void)text_copy(p->own, sizeof(p->own), own);
+    (void)text_copy(p->peer, sizeof(p->peer), peer);
+    p->polled_ms = net_wall_ms();
+    p->next = c->pairs;
+    c->pairs = p;
+    return p;
+}
+
+static bool session_with(struct gateway *g, const char *own, const char *peer)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&g->lock);
+    for (const struct session *s = g->sessions; s != NULL && !found; s = s->next)
+        found = strcmp(s->own, own) == 0 && strcmp(s->peer, peer) == 0;
+    pthread_mutex_unlock(&g->lock);
+    return found;
+}
+
+/* ---- one call ---------------------------------------------------------------------------- */
+
+static void prepare(struct session *s, const struct call *call)
+{
+    s->partner = call->partner;
+    snapshot_put(s->snap);
+    s->snap = snapshot_ref(call->snap);
+    (void)text_copy(s->own, sizeof(s->own), call->own);
+    (void)text_copy(s->peer, sizeof(s->peer), call->partner->party.code);
+    (void)text_copy(s->partner_name, sizeof(s->partner_name), call->partner->name);
+}
+
+static bool connect_partner(const struct call *call, struct conn **c, struct err *err)
+{
+    const struct config_partner *p = call->partner->cfg;
+
+    if (call->partner->error != NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "%s", call->partner->error);
+    return conn_dial(p->host, p->port, call->partner->tls, p->verify_host_name,
+                     net_now_ms() + CONNECT_MS, c, err);
+}
+
+/* Marks what waits for a partner that was not reached as failed, when its attempts are used up. */
+static void give_up_jobs(struct gateway *g, const struct call *call, const char *why)
+{
+    struct arena a = { 0 };
+    struct job j;
+    struct err err;
+    bool found = true;
+    int64_t last = 0;
+
+    while (found &&
+           store_take_job(g->store, 1u << JOB_SEND, call->own, call->partner->party.code, last,
+                          net_wall_ms(), SEND_LEASE_MS, &a, &j, &found, &err) &&
+           found) {
+        struct store_batch *b = store_batch_new();
+
+        last = j.id;
+        if (b == NULL)
+            break;
+        store_set_state(b, j.document_id, DOC_BIT(DOC_SEALED) | DOC_BIT(DOC_SENDING),
+                        DOC_FAILED, net_wall_ms(), "failed", why, why);
+        store_end_job(b, j.id);
+        if (!store_commit(g->store, b, &err))
+            store_release_job(g->store, j.id);
+        store_batch_free(b);
+    }
+    arena_free(&a);
+}
+
+static bool run_call(const struct call *call, char *why, size_t cap)
+{
+    struct gateway *g = call->c->g;
+    struct conn *conn = NULL;
+    struct session *s;
+    struct err err = { 0 };
+    bool ok;
+
+    if (!connect_partner(call, &conn, &err)) {
+        (void)snprintf(why, cap, "%s port %u: %s", call->partner->cfg->host,
+                       call->partner->cfg->port, err.text);
+        return false;
+    }
+    s = session_new(g, conn, true);
+    if (s == NULL) {
+        (void)text_copy(why, cap, "out of memory");
+        return false;
+    }
+    prepare(s, call);
+    if (session_link(s)) {
+        session_run(s);
+        session_unlink(s);
+    }
+    ok = s->started && s->end_text[0] == '\0';
+    if (!ok)
+        (void)text_copy(why, cap, s->end_text[0] != '\0' ? s->end_text : "no session");
+    conn_close(conn, net_now_ms() + 2000);
+    session_free(s);
+    return ok;
+}
+
+static void *call_thread(void *arg)
+{
+    struct call *call = arg;
+    struct caller *c = call->c;
+    const struct config_partner *p = call->partner->cfg;
+    char why[400] = "";
+    bool ok = run_call(call, why, sizeof(why)), used_up;
+    int failures;
+
+    pthread_mutex_lock(&c->lock);
+    failures = call->pair->failures = ok ? 0 : call->pair->failures + 1;
+    used_up = p->retry_attempts != 0 && (uint32_t)failures >= p->retry_attempts;
+    call->pair->next_ms = ok ? 0 : outgoing_backoff(call->partner, failures, net_wall_ms());
+    if (used_up)
+        call->pair->failures = 0;
+    call->pair->calling = false;
+    c->calls--;
+    pthread_cond_broadcast(&c->left);
+    pthread_mutex_unlock(&c->lock);
+    if (!ok)
+        log_event(LOG_WARN, "oftp2.call.failed", "partner", call->partner->name, "attempt",
+                  log_num(failures), "reason", why, "look_at",
+                  "`waybill test` tells step by step what goes wrong", NULL);
+    if (used_up)
+        give_up_jobs(c->g, call, why);
+    store_wake(c->g->store);
+    snapshot_put(call->snap);
+    free(call);
+    return NULL;
+}
+
+static bool start_call(struct caller *c, struct pair *pair, struct snapshot *sn,
+                       const struct partner *p)
+{
+    struct call *call = calloc(1, sizeof(*call));
+    pthread_attr_t attr;
+    pthread_t t;
+    bool ok;
+
+    if (call == NULL)
+        return false;
+    call->c = c;
+    call->pair = pair;
+    call->snap = snapshot_ref(sn);
+    call->partner = p;
+    (void)text_copy(call->own, sizeof(call->own), pair->own);
+    pair->calling = true;
+    pair->now = false;
+    c->calls++;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, 512 * 1024);
+    ok = pthread_create(&t, &attr, call_thread, call) == 0;
+    pthread_attr_destroy(&attr);
+    if (!ok) {
+        pair->calling = false;
+        c->calls--;
+        snapshot_put(call->snap);
+        free(call);
+    }
+    return ok;
+}
+
+/* ---- the schedule ------------------------------------------------------------------------ */
+
+/* Under c->lock: calls the partner of this pair when it may be called now. */
+static void consider(struct caller *c, struct snapshot *sn, const char *own, const char *peer,
+                     bool due, bool receipts_only)
+{
+    const struct partner *p = snapshot_partner_of_code(sn, peer);
+    struct pair *pair;
+
+    if (p == NULL || p->cfg->host == NULL || snapshot_identity_of_code(sn, own) == NULL)
+        return; /* it calls us */
+    if (receipts_only && p->cfg->call_for_receipts != NULL &&
+        strcmp(p->cfg->call_for_receipts, "no") == 0)
+        due = false;
+    pair = pair_of(c, own, peer);
+    if (pair == NULL || pair->calling)
+        return;
+    if (pair->now || (due && pair->next_ms <= net_wall_ms() && !session_with(c->g, own, peer)))
+        (void)start_call(c, pair, sn, p);
+}
+
+static void call_for_jobs(struct caller *c, struct snapshot *sn)
+{
+    struct arena a = { 0 };
+    struct job *sends = NULL, *receipts = NULL;
+    size_t sends_n = 0, receipts_n = 0;
+    struct err err = { 0 };
+    int64_t now = net_wall_ms();
+
+    if (!store_job_pairs(c->g->store, 1u << JOB_SEND, &a, &sends, &sends_n, &err) ||
+        !store_job_pairs(c->g->store, 1u << JOB_RECEIPT, &a, &receipts, &receipts_n, &err))
+        log_event(LOG_ERROR, "store.jobs", "reason", err.text, NULL);
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < sends_n; i++)
+        consider(c, sn, sends[i].own, sends[i].peer, sends[i].not_before_ms <= now, false);
+    for (size_t i = 0; i < receipts_n; i++)
+        consider(c, sn, receipts[i].own, receipts[i].peer, receipts[i].not_before_ms <= now,
+                 true);
+    pthread_mutex_unlock(&c->lock);
+    arena_free(&a);
+}
+
+/* The identity under which a partner is called when nothing waits for it. */
+static const struct identity *default_identity(const struct snapshot *sn,
+                                               const struct partner *p)
+{
+    if (p->cfg->identity != NULL)
+        return snapshot_identity(sn, p->cfg->identity);
+    return sn->identities_n == 1 ? &sn->identities[0] : NULL;
+}
+
+static void call_by_schedule(struct caller *c, struct snapshot *sn)
+{
+    int64_t now = net_wall_ms();
+
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < sn->partners_n; i++) {
+        const struct partner *p = &sn->partners[i];
+        const struct identity *id = default_identity(sn, p);
+        struct pair *pair;
+
+        if (p->cfg->host == NULL || id == NULL || p->party.code == NULL ||
+            (pair = pair_of(c, id->party.code, p->party.code)) == NULL)
+            continue;
+        bool poll = p->cfg->poll_ms > 0 && now >= pair->polled_ms + (int64_t)p->cfg->poll_ms;
+
+        if (poll && !pair->calling)
+            pair->polled_ms = now;
+        if (poll || pair->now)
+            consider(c, sn, id->party.code, p->party.code, true, false);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void mark_overdue(struct gateway *g, const struct document *d, const char *partner,
+                         uint64_t after_ms)
+{
+    struct store_batch *b = store_batch_new();
+    char text[160];
+    struct err err = { 0 };
+
+    if (b == NULL)
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "no EERP or NERP from %s within %llu s: ask the partner, it has the file",
+                   partner, (unsigned long long)(after_ms / 1000));
+    store_set_state(b, d->id, DOC_BIT(DOC_SENT), DOC_OVERDUE, net_wall_ms(), "overdue", text,
+                    text);
+    if (store_commit(g->store, b, &err))
+        log_event(LOG_WARN, "receipt.overdue", "document", log_num(d->id), "partner", partner,
+                  "name", d->name, "look_at", "oftp2.receipt_timeout of the partner", NULL);
+    store_batch_free(b);
+}
+
+static void find_overdue(struct caller *c, struct snapshot *sn)
+{
+    struct arena a = { 0 };
+    struct document *list = NULL;
+    struct err err = { 0 };
+    size_t n = 0;
+    int64_t now = net_wall_ms();
+    uint64_t least = UINT64_MAX;
+
+    if (now < c->overdue_ms)
+        return;
+    c->overdue_ms = now + OVERDUE_MS;
+    for (size_t i = 0; i < sn->partners_n; i++) {
+        uint64_t t = sn->partners[i].cfg->receipt_timeout_ms;
+
+        if (t > 0 && t < least)
+            least = t;
+    }
+    if (least < (uint64_t)OVERDUE_MS)
+        c->overdue_ms = now + (int64_t)least;
+    if (least != UINT64_MAX &&
+        store_find_unanswered(c->g->store, now - (int64_t)least, &a, &list, &n, &err))
+        for (size_t i = 0; i < n; i++) {
+            const struct partner *p =
+                snapshot_partner(sn, list[i].partner == NULL ? "" : list[i].partner);
+
+            if (p != NULL && p->cfg->receipt_timeout_ms > 0 &&
+                list[i].changed_ms + (int64_t)p->cfg->receipt_timeout_ms <= now)
+                mark_overdue(c->g, &list[i], p->name, p->cfg->receipt_timeout_ms);
+        }
+    arena_free(&a);
+}
+
+static void *caller_thread(void *arg)
+{
+    struct caller *c = arg;
+    struct gateway *g = c->g;
+    uint64_t seen = 0;
+
+    while (!atomic_load(&g->stopping)) {
+        struct snapshot *sn = gateway_snapshot(g);
+        struct err err;
+        int64_t due = LOOK_MS;
+
+        call_for_jobs(c, sn);
+        call_by_schedule(c, sn);
+        find_overdue(c, sn);
+        snapshot_put(sn);
+        if (!store_next_due(g->store, CALL_JOBS, net_wall_ms(), &due, &err) || due > LOOK_MS)
+            due = LOOK_MS;
+        store_wait_jobs(g->store, &seen, due < 50 ? 50 : due);
+    }
+    return NULL;
+}
+
+bool caller_start(struct gateway *g, struct caller **out, struct err *err)
+{
+    struct caller *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    c->g = g;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->left, NULL);
+    *out = c;
+    c->running = pthread_create(&c->thread, NULL, caller_thread, c) == 0;
+    return c->running || FAIL(err, FAIL_LOCAL, 0, "no thread can be started");
+}
+
+void caller_stop(struct caller *c)
+{
+    if (c == NULL)
+        return;
+    store_wake(c->g->store);
+    if (c->running)
+        (void)pthread_join(c->thread, NULL);
+    pthread_mutex_lock(&c->lock);
+    while (c->calls > 0)
+        pthread_cond_wait(&c->left, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    while (c->pairs != NULL) {
+        struct pair *next = c->pairs->next;
+
+        free(c->pairs);
+        c->pairs = next;
+    }
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->left);
+    free(c);
+}
+
+/* ---- on request -------------------------------------------------------------------------- */
+
+static const struct partner *callable(const struct snapshot *sn, const char *name,
+                                      const struct identity **id, struct err *err)
+{
+    const struct partner *p = snapshot_partner(sn, name);
+
+    if (p == NULL)
+        (void)FAIL(err, FAIL_LOCAL, 404,
+                   "partner '%s' is not deployed: see `waybill get partner`", name);
+    else if (p->cfg->host == NULL)
+        (void)FAIL(err, FAIL_LOCAL, 422, "partner '%s' has no oftp2.host: it calls us", name);
+    else if ((*id = default_identity(sn, p)) == NULL)
+        (void)FAIL(err, FAIL_LOCAL, 422,
+                   "set oftp2.identity of partner '%s': it is not clear as whom to call", name);
+    else
+        return p;
+    return NULL;
+}
+
+bool gateway_call(struct gateway *g, const char *partner, struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    const struct identity *id = NULL;
+    const struct partner *p = callable(sn, partner, &id, err);
+    struct caller *c = g->caller;
+    struct arena a = { 0 };
+    struct job *jobs = NULL;
+    struct err why;
+    size_t n = 0;
+
+    if (p == NULL) {
+        snapshot_put(sn);
+        return false;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (store_job_pairs(g->store, CALL_JOBS, &a, &jobs, &n, &why))
+        for (size_t i = 0; i < n; i++) {
+            struct pair *pair = strcmp(jobs[i].peer, p->party.code) == 0
+                                    ? pair_of(c, jobs[i].own, jobs[i].peer)
+                                    : NULL;
+
+            if (pair != NULL)
+                pair->now = true;
+        }
+    struct pair *pair = pair_of(c, id->party.code, p->party.code);
+
+    if (pair != NULL)
+        pair->now = true;
+    pthread_mutex_unlock(&c->lock);
+    store_wake(g->store);
+    arena_free(&a);
+    snapshot_put(sn);
+    return true;
+}
+
+static void test_step(struct gateway_test *r, struct arena *a, const char *step, bool ok,
+                      uint64_t since, const char *text)
+{
+    struct gateway_test_step *s = &r->steps[r->steps_n++];
+
+    s->step = step;
+    s->ok = ok;
+    s->text = arena_text(a, text);
+    s->ms = net_now_ms() - since;
+    r->ok = ok;
+}
+
+static void test_session(struct gateway *g, const struct call *call, struct conn *conn,
+                         struct arena *a, struct gateway_test *r)
+{
+    struct session *s = session_new(g, conn, true);
+    uint64_t since = net_now_ms();
+
+    if (s == NULL) {
+        test_step(r, a, "log on", false, since, "out of memory");
+        return;
+    }
+    prepare(s, call);
+    s->test = true;
+    s->trace = session_trace_new(g);
+    if (s->trace != NULL)
+        session_trace_collect(s->trace, a, &r->trace, &r->trace_n);
+    if (session_link(s)) {
+        session_run(s);
+        session_unlink(s);
+    }
+    if (s->started)
+        test_step(r, a, "log on", true, since,
+                  arena_printf(a, "%s answered: level %d, buffer %u, credit %u, restart %s",
+                               s->peer, oftp_session_level(s->oftp), oftp_session_sdeb(s->oftp),
+                               oftp_session_credit(s->oftp),
+                               oftp_session_restart(s->oftp) ? "yes" : "no"));
+    else
+        test_step(r, a, "log on", false, since,
+                  s->end_text[0] != '\0' ? s->end_text : "the partner closed the connection");
+    conn_close(conn, net_now_ms() + 2000);
+    session_free(s);
+}
+
+bool gateway_test_partner(struct gateway *g, const char *partner, struct arena *a,
+                          struct gateway_test *r, struct err *err)
+{
+    struct call call = { .c = g->caller, .snap = gateway_snapshot(g) };
+    const struct identity *id = NULL;
+    struct conn *conn = NULL;
+    struct err why = { 0 };
+    uint64_t since = net_now_ms();
+
+    memset(r, 0, sizeof(*r));
+    call.partner = callable(call.snap, partner, &id, err);
+    r->steps = arena_take(a, sizeof(*r->steps) * 4);
+    if (call.partner == NULL || r->steps == NULL) {
+        snapshot_put(call.snap);
+        return false;
+    }
+    (void)text_copy(call.own, sizeof(call.own), id->party.code);
+    if (!connect_partner(&call, &conn, &why)) {
+        test_step(r, a, "connect", false, since, why.text);
+    } else {
+        const char *tls = conn_tls_text(conn);
+
+        test_step(r, a, "connect", true, since, arena_printf(a, "%s", conn_peer(conn)));
+        if (tls[0] != '\0') {
+            char subject[200] = "";
+
+            if (conn_peer_certificate(conn) != NULL)
+                pki_subject(conn_peer_certificate(conn), subject, sizeof(subject));
+            test_step(r, a, "TLS", true, since, arena_printf(a, "%s, %s", tls, subject));
+        }
+        test_session(g, &call, conn, a, r);
+    }
+    snapshot_put(call.snap);
+    return true;
+}

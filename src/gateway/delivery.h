@@ -1,0 +1,42 @@
+/* Inside the gateway: documents on their way from custody to the process. */
+#ifndef WAYBILL_DELIVERY_H
+#define WAYBILL_DELIVERY_H
+
+#include "gateway/gateway_int.h"
+
+void job_done(struct gateway *g, const struct job *j);
+/* Tries the job again a little later: the store or memory failed, not the document. */
+void job_later(struct gateway *g, const struct job *j, const char *why);
+/* Keeps the document in `failed` with the reason; NERP where the operation says so. */
+void document_failed(struct gateway *g, const struct job *j, const struct document *d,
+                     const struct listener *l, const char *reason);
+
+/* 'o', or 'r' when the opened form is the raw one. */
+char document_opened_role(const struct document *d);
+
+/* Writes a payload into a directory under a name that appears only when all is there and synced.
+ * replace false: *exists tells that the name was taken. */
+bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,
+                  const char *name, bool replace, bool *exists, struct err *err);
+/* Archives the opened form, and the raw one where asked for. */
+bool archive_document(struct gateway *g, const struct document *d, const struct listener *l,
+                      struct err *err);
+
+/* One step of a process (step_*.c). */
+enum step_outcome { STEP_DONE, STEP_FAILED, STEP_LATER };
+struct step_context {
+    struct gateway *g;
+    const struct document *d;
+    const struct execution *x;
+    const struct config_step *step;
+    int attempts;     /* of this step so far                        */
+    int64_t later_ms; /* set with STEP_LATER: when to go on         */
+    char text[600];   /* what was done, or why not: for the event   */
+    struct arena *arena;
+};
+enum step_outcome step_write(struct step_context *c);
+enum step_outcome step_exec(struct step_context *c);
+enum step_outcome step_http(struct step_context *c);
+enum step_outcome step_send(struct step_context *c);
+
+#endif

@@ -1,0 +1,397 @@
+/* Components: applying, deleting, listing; listeners: pausing, resuming, restarting. Sessions
+ * under way keep the snapshot they began with. */
+#include "gateway/gateway_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct snapshot *gateway_snapshot(struct gateway *g)
+{
+    struct snapshot *sn;
+
+    pthread_mutex_lock(&g->lock);
+    sn = snapshot_ref(g->snap);
+    pthread_mutex_unlock(&g->lock);
+    return sn;
+}
+
+void gateway_swap(struct gateway *g, struct snapshot *sn)
+{
+    struct snapshot *old;
+
+    pthread_mutex_lock(&g->lock);
+    old = g->snap;
+    g->snap = sn;
+    pthread_mutex_unlock(&g->lock);
+    for (size_t i = 0; i < sn->listeners_n; i++) {
+        const struct listener *l = &sn->listeners[i];
+        const struct listener *was = old == NULL ? NULL : snapshot_listener(old, l->name);
+
+        if (l->state == LISTENER_ERRORED &&
+            (was == NULL || was->state != LISTENER_ERRORED || was->version != l->version))
+            log_event(LOG_ERROR, "listener.errored", "listener", l->name, "reason", l->reason,
+                      NULL);
+        else if (was == NULL || was->state != l->state || was->version != l->version)
+            log_event(LOG_INFO,
+                      l->state == LISTENER_PAUSED ? "listener.paused" : "listener.listening",
+                      "listener", l->name, "from", l->from.code, "to", l->to.code, NULL);
+    }
+    snapshot_put(old);
+}
+
+static bool rebuild(struct gateway *g, struct err *err)
+{
+    struct snapshot *sn = NULL;
+
+    if (!snapshot_build(g->store, g->rt, &sn, err))
+        return false;
+    gateway_swap(g, sn);
+    return true;
+}
+
+/* ---- apply ------------------------------------------------------------------------------- */
+
+static bool same_component(const struct config_component *c, const char *kind, const char *name)
+{
+    return strcmp(config_kind_name(c->kind), kind) == 0 && strcmp(c->name, name) == 0;
+}
+
+/* The components as they will be: what is deployed, with the new ones in their places. */
+static struct config_component **merged(const struct snapshot *sn,
+                                        struct config_component **fresh, size_t n,
+                                        size_t *all_n, struct arena *a)
+{
+    struct config_component **all =
+        arena_take(a, sizeof(struct config_component *) * (sn->components_n + n + 1));
+
+    *all_n = 0;
+    for (size_t i = 0; all != NULL && i < sn->components_n; i++) {
+        bool replaced = false;
+
+        for (size_t j = 0; j < n && !replaced; j++)
+            replaced = same_component(fresh[j], config_kind_name(sn->components[i]->kind),
+                                      sn->components[i]->name);
+        if (!replaced)
+            all[(*all_n)++] = sn->components[i];
+    }
+    for (size_t j = 0; all != NULL && j < n; j++)
+        all[(*all_n)++] = fresh[j];
+    return all;
+}
+
+static bool text_same(const struct snapshot *sn, const struct config_component *c)
+{
+    for (size_t i = 0; i < sn->components_n; i++)
+        if (same_component(sn->components[i], config_kind_name(c->kind), c->name))
+            return strcmp(sn->components[i]->text, c->text) == 0;
+    return false;
+}
+
+/* Where a process stood in the order of deployment, while its listening key stays the same: a
+ * change of its steps must not make it "the one deployed later". 0: it goes to the end. */
+static int64_t kept_since(struct gateway *g, const struct snapshot *sn,
+                          const struct config_component *c)
+{
+    const struct listener *l = snapshot_listener(sn, c->name);
+    const struct config_oftp2_party *from = &c->u.process.from;
+    char password[SECRET_MAX];
+    struct err err = { 0 };
+
+    if (c->kind != CONFIG_PROCESS || l == NULL)
+        return 0;
+    if (c->u.process.from_partner != NULL || l->process->from_partner != NULL)
+        return c->u.process.from_partner != NULL && l->process->from_partner != NULL &&
+                       strcmp(c->u.process.from_partner, l->process->from_partner) == 0
+                   ? l->since
+                   : 0;
+    if (l->from.password == NULL || from->odette_id == NULL ||
+        strcmp(from->odette_id, l->from.code) != 0 ||
+        !config_secret_get(g->rt, &from->password, password, sizeof(password), &err))
+        return 0;
+    return secret_equal(password, l->from.password) ? l->since : 0;
+}
+
+static bool is_paused(struct gateway *g, const char *kind, const char *name)
+{
+    struct arena a = { 0 };
+    struct deployment *list = NULL;
+    struct err err;
+    size_t n = 0;
+    bool paused = false;
+
+    if (store_deployments(g->store, kind, &a, &list, &n, &err))
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(list[i].name, name) == 0)
+                paused = list[i].paused;
+    arena_free(&a);
+    return paused;
+}
+
+static bool store_changes(struct gateway *g, const struct snapshot *sn,
+                          struct config_component **fresh, size_t n,
+                          const struct gateway_applied *list, const char *who, struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+    int64_t now = net_wall_ms();
+    char what[160];
+    bool ok;
+
+    if (b == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        struct deployment d = { .kind = config_kind_name(fresh[i]->kind),
+                                .name = fresh[i]->name,
+                                .at_ms = now,
+                                .text = fresh[i]->text };
+
+        if (list[i].unchanged)
+            continue;
+        d.since = kept_since(g, sn, fresh[i]);
+        d.paused = is_paused(g, d.kind, d.name);
+        store_put_deployment(b, &d);
+        (void)snprintf(what, sizeof(what), "apply %s %s", d.kind, d.name);
+        store_add_audit(b, now, who, what);
+    }
+    ok = store_commit(g->store, b, err);
+    store_batch_free(b);
+    return ok;
+}
+
+static void fill_versions(struct gateway *g, struct gateway_applied *list, size_t n)
+{
+    struct arena a = { 0 };
+    struct deployment *ds = NULL;
+    struct err err;
+    size_t ds_n = 0;
+
+    if (store_deployments(g->store, NULL, &a, &ds, &ds_n, &err))
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < ds_n; j++)
+                if (strcmp(ds[j].kind, list[i].kind) == 0 &&
+                    strcmp(ds[j].name, list[i].name) == 0)
+                    list[i].version = ds[j].version;
+    arena_free(&a);
+}
+
+static bool apply_parsed(struct gateway *g, struct config_component **fresh, size_t n,
+                         bool dry_run, const char *who, struct arena *a,
+                         struct gateway_applied **list, struct config_problems *ps,
+                         struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    struct config_component **all;
+    size_t all_n = 0;
+    bool ok = false;
+
+    *list = arena_take(a, sizeof(**list) * (n + 1));
+    all = merged(sn, fresh, n, &all_n, a);
+    if (*list == NULL || all == NULL) {
+        FAIL(err, FAIL_LOCAL, 0, "out of memory");
+        goto out;
+    }
+    if (!config_check(g->rt, all, all_n, ps)) {
+        FAIL(err, FAIL_LOCAL, 422, "%zu problems were found: nothing was applied", ps->n);
+        goto out;
+    }
+    for (size_t i = 0; i < n; i++) {
+        (*list)[i].kind = config_kind_name(fresh[i]->kind);
+        (*list)[i].name = arena_text(a, fresh[i]->name);
+        (*list)[i].unchanged = text_same(sn, fresh[i]);
+    }
+    ok = dry_run || (store_changes(g, sn, fresh, n, *list, who, err) && rebuild(g, err));
+    if (ok)
+        fill_versions(g, *list, n);
+out:
+    snapshot_put(sn);
+    return ok;
+}
+
+bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool dry_run,
+                   const char *who, struct arena *a, struct gateway_applied **list, size_t *n,
+                   struct config_problems *ps, struct err *err)
+{
+    struct config_component **fresh = NULL;
+    bool ok;
+
+    *n = 0;
+    if (!config_components_parse(yaml, file, &fresh, n, ps)) {
+        free(fresh);
+        return FAIL(err, FAIL_LOCAL, 422, "%zu problems were found: nothing was applied",
+                    ps->n);
+    }
+    pthread_mutex_lock(&g->apply);
+    ok = apply_parsed(g, fresh, *n, dry_run, who, a, list, ps, err);
+    pthread_mutex_unlock(&g->apply);
+    for (size_t i = 0; i < *n; i++)
+        config_component_free(fresh[i]);
+    free(fresh);
+    return ok;
+}
+
+/* ---- delete ------------------------------------------------------------------------------ */
+
+static bool delete_checked(struct gateway *g, const struct snapshot *sn, const char *kind,
+                           const char *name, const char *who, struct err *err)
+{
+    struct arena a = { 0 };
+    struct config_problems ps = { 0 };
+    struct config_component **rest =
+        arena_take(&a, sizeof(struct config_component *) * (sn->components_n + 1));
+    struct store_batch *b = store_batch_new();
+    size_t n = 0;
+    bool ok = rest != NULL && b != NULL;
+
+    if (!ok)
+        FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    for (size_t i = 0; ok && i < sn->components_n; i++)
+        if (!same_component(sn->components[i], kind, name))
+            rest[n++] = sn->components[i];
+    if (ok && n == sn->components_n)
+        ok = FAIL(err, FAIL_LOCAL, 404, "no %s '%s' is deployed", kind, name);
+    if (ok && !config_check(g->rt, rest, n, &ps))
+        ok = FAIL(err, FAIL_LOCAL, 409, "%s '%s' is still needed: %s", kind, name,
+                  ps.first->text);
+    if (ok) {
+        store_drop_deployment(b, kind, name);
+        store_add_audit(b, net_wall_ms(), who, arena_printf(&a, "delete %s %s", kind, name));
+        ok = store_commit(g->store, b, err) && rebuild(g, err);
+    }
+    store_batch_free(b);
+    config_problems_free(&ps);
+    arena_free(&a);
+    return ok;
+}
+
+bool gateway_delete(struct gateway *g, const char *kind, const char *name, const char *who,
+                    struct err *err)
+{
+    struct snapshot *sn;
+    bool ok;
+
+    pthread_mutex_lock(&g->apply);
+    sn = gateway_snapshot(g);
+    ok = delete_checked(g, sn, kind, name, who, err);
+    snapshot_put(sn);
+    pthread_mutex_unlock(&g->apply);
+    return ok;
+}
+
+/* ---- listeners --------------------------------------------------------------------------- */
+
+static const char *const state_names[] = { [LISTENER_LISTENING] = "listening",
+                                           [LISTENER_PAUSED] = "paused",
+                                           [LISTENER_ERRORED] = "errored" };
+
+void gateway_count_document(struct gateway *g, const char *listener, bool failed)
+{
+    struct listener_counts *c;
+
+    pthread_mutex_lock(&g->lock);
+    for (c = g->counts; c != NULL && strcmp(c->name, listener) != 0; c = c->next)
+        ;
+    if (c == NULL && (c = calloc(1, sizeof(*c))) != NULL) {
+        (void)text_copy(c->name, sizeof(c->name), listener);
+        c->next = g->counts;
+        g->counts = c;
+    }
+    if (c != NULL && failed) {
+        c->failures++;
+    } else if (c != NULL) {
+        c->documents++;
+        c->last_ms = net_wall_ms();
+    }
+    pthread_mutex_unlock(&g->lock);
+}
+
+bool gateway_listeners(struct gateway *g, struct arena *a, struct gateway_listener **list,
+                       size_t *n, struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+
+    *n = 0;
+    *list = arena_take(a, sizeof(**list) * (sn->listeners_n + 1));
+    for (size_t i = 0; *list != NULL && i < sn->listeners_n; i++) {
+        const struct listener *l = &sn->listeners[i];
+        struct gateway_listener *out = &(*list)[(*n)++];
+
+        out->name = arena_text(a, l->name);
+        out->server = arena_text(a, l->process->listen);
+        out->state = state_names[l->state];
+        out->reason = l->reason == NULL ? "" : arena_text(a, l->reason);
+        out->from = l->from.code == NULL ? "" : arena_text(a, l->from.code);
+        out->to = l->to.code == NULL ? "" : arena_text(a, l->to.code);
+        out->from_name = l->partner == NULL ? "" : arena_text(a, l->partner->name);
+        out->to_name =
+            l->process->to_identity == NULL ? "" : arena_text(a, l->process->to_identity);
+        out->version = l->version;
+        pthread_mutex_lock(&g->lock);
+        for (const struct listener_counts *c = g->counts; c != NULL; c = c->next)
+            if (strcmp(c->name, l->name) == 0) {
+                out->documents = c->documents;
+                out->failures = c->failures;
+                out->last_ms = c->last_ms;
+            }
+        pthread_mutex_unlock(&g->lock);
+    }
+    snapshot_put(sn);
+    return !a->failed || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+}
+
+static bool set_paused(struct gateway *g, const char *name, bool paused, const char *who,
+                       struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+    char what[128];
+    bool ok;
+
+    if (b == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    (void)snprintf(what, sizeof(what), "%s listener %s", paused ? "pause" : "resume", name);
+    store_set_paused(b, "process", name, paused);
+    store_add_audit(b, net_wall_ms(), who, what);
+    ok = store_commit(g->store, b, err);
+    store_batch_free(b);
+    return ok;
+}
+
+bool gateway_listener_do(struct gateway *g, const char *name, const char *what, const char *who,
+                         struct err *err)
+{
+    struct snapshot *sn;
+    bool known, ok;
+
+    pthread_mutex_lock(&g->apply);
+    sn = gateway_snapshot(g);
+    known = snapshot_listener(sn, name) != NULL;
+    snapshot_put(sn);
+    if (!known)
+        ok = FAIL(err, FAIL_LOCAL, 404, "no listener '%s': see `waybill listeners`", name);
+    else if (strcmp(what, "pause") == 0)
+        ok = set_paused(g, name, true, who, err);
+    else if (strcmp(what, "resume") == 0 || strcmp(what, "restart") == 0)
+        ok = set_paused(g, name, false, who, err);
+    else
+        ok = FAIL(err, FAIL_LOCAL, 400, "a listener can pause, resume or restart, not '%s'",
+                  what);
+    ok = ok && rebuild(g, err);
+    pthread_mutex_unlock(&g->apply);
+    return ok;
+}
+
+bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *err)
+{
+    struct config_runtime *rt = config_runtime_load(g->rt->file, ps);
+    bool ok;
+
+    if (rt == NULL)
+        return FAIL(err, FAIL_LOCAL, 422, "'%s' has %zu problems: nothing was changed",
+                    g->rt->file, ps->n);
+    log_setup(rt->log.level, rt->log.format);
+    config_runtime_free(rt);
+    pthread_mutex_lock(&g->apply);
+    ok = rebuild(g, err);
+    pthread_mutex_unlock(&g->apply);
+    if (ok)
+        log_event(LOG_INFO, "runtime.reloaded", NULL);
+    return ok;
+}

@@ -1,0 +1,137 @@
+/* Inside the gateway: what its files share. See gateway.h for what others may use. */
+#ifndef WAYBILL_GATEWAY_INT_H
+#define WAYBILL_GATEWAY_INT_H
+
+#include "gateway/gateway.h"
+#include "gateway/snapshot.h"
+#include "net/log.h"
+#include "oftp/oftp.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    JOB_LEASE_MS =
+        10 * 60 * 1000, /* renewed by nobody: longer than any step but big transfers */
+    SEND_LEASE_MS = 24 * 3600 * 1000, /* a transfer may take a day */
+    SESSION_SLICE_MS = 500,           /* how long a session waits before it looks for a stop */
+    CHECKPOINT_FIRST = 8 * 1024 * 1024,  /* octets received before the first restart point */
+    CHECKPOINT_EVERY = 64 * 1024 * 1024, /* octets between further ones */
+    READ_SIZE = 256 * 1024,
+};
+
+struct session;
+struct trace_hub;
+struct caller;
+struct server;
+
+struct counters {
+    atomic_ullong documents_in, documents_out, octets_in, octets_out, refused, failed;
+    atomic_ullong sessions_in, sessions_out, sessions_failed, logons_refused;
+    atomic_ullong receipts_in, receipts_out;
+};
+
+struct listener_counts {
+    char name[65];
+    uint64_t documents, failures;
+    int64_t last_ms;
+    struct listener_counts *next;
+};
+
+struct gateway {
+    struct config_runtime *rt; /* of the start; the limits of a reload come with the snapshot */
+    struct store *store;
+    atomic_bool stopping; /* take nothing new */
+    atomic_bool ending;   /* the time for running transfers is over */
+    atomic_bool stop_requested;
+    atomic_bool ready;
+    atomic_uint busy; /* workers that run a job */
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct snapshot *snap;
+    struct session *sessions; /* linked by session.next */
+    struct listener_counts *counts;
+    int64_t next_session;
+    int64_t stamp_s;             /* second of the last SFIDTIME given ... */
+    unsigned stamp_count;        /* ... and its counter */
+    pthread_cond_t session_left; /* CLOCK_MONOTONIC: a session has ended or let go of a file */
+
+    pthread_mutex_t apply; /* one change of deployments at a time */
+    struct counters n;
+    struct trace_hub *trace;
+    struct server *server;
+    struct caller *caller;
+    struct workers *workers;
+};
+
+/* Counted; snapshot_put. */
+struct snapshot *gateway_snapshot(struct gateway *g);
+void gateway_swap(struct gateway *g, struct snapshot *sn); /* taken */
+void gateway_count_document(struct gateway *g, const char *listener, bool failed);
+/* A date and time of this runtime that were never given before: SFIDDATE and SFIDTIME. */
+void gateway_stamp(struct gateway *g, char date[9], char time[11]);
+
+/* ---- documents --------------------------------------------------------------------------- */
+
+/* What makes a virtual file the same one again: RFC 5024 and oftp2.md 9.3. In the arena. */
+char *oftp_identity_key(struct arena *a, const char *dsn, const char *date, const char *time,
+                        const char *orig, const char *dest);
+/* Puts the SFID's fields into the properties that design.md section 7 names, and back. */
+void props_from_sfid(struct props *ps, struct arena *a, const struct oftp_sfid *sfid,
+                     int level);
+void sfid_from_props(struct oftp_sfid *sfid, const struct props *ps);
+
+/* What templates may speak of. x may be NULL. */
+bool template_expand(const char *text, const struct document *d, const struct execution *x,
+                     struct arena *a, char **out, struct err *err);
+
+/* Adds to the batch what follows from a document being opened: tracked fields, process job,
+ * receipt. The document is in its final form. */
+void delivery_plan(struct gateway *g, struct store_batch *b, const struct listener *l,
+                   const struct document *d, int64_t now_ms);
+
+/* ---- receipts ---------------------------------------------------------------------------- */
+
+/* Adds a receipt and its job for an inbound document: EERP when reason is 0, else NERP. */
+void receipt_plan(struct gateway *g, struct store_batch *b, const struct document *d,
+                  int reason, const char *text, int64_t now_ms);
+/* Takes an EERP or NERP from the session partner: stores it, settles the document. Durable on
+ * return: then RTR. */
+bool receipt_take(struct gateway *g, const struct oftp_response *r, int level, const char *own,
+                  const char *peer, const char *partner, struct err *err);
+/* Rebuilds the command of one of our receipts. octets in the arena carry it. */
+bool receipt_response(const struct receipt *rc, int level, struct oftp_response *r,
+                      struct err *err);
+
+/* ---- threads ----------------------------------------------------------------------------- */
+
+struct thread_list; /* detached threads that are counted, so that a stop can wait for them */
+
+bool server_start(struct gateway *g, struct server **out, struct err *err);
+void server_stop(struct server *s); /* takes nothing new; returns when all acceptors ended */
+void server_free(struct server *s);
+void server_endpoints(struct server *s, struct arena *a, struct gateway_endpoint **list,
+                      size_t *n);
+
+bool caller_start(struct gateway *g, struct caller **out, struct err *err);
+void caller_stop(struct caller *c);
+void caller_now(struct caller *c, const char *partner);
+
+struct workers;
+bool workers_start(struct gateway *g, unsigned n, struct workers **out, struct err *err);
+void workers_stop(struct workers *w);
+
+/* Runs the process of one document from its job. */
+void process_run(struct gateway *g, const struct job *j);
+/* Makes the opened form of a received document. */
+void open_run(struct gateway *g, const struct job *j);
+
+/* ---- tracing ----------------------------------------------------------------------------- */
+
+struct trace_hub *trace_hub_new(void);
+void trace_hub_free(struct trace_hub *h);
+bool trace_wanted(struct trace_hub *h); /* anybody at all */
+void trace_line(struct trace_hub *h, const char *partner, const char *code, const char *line);
+void trace_hub_stop(struct trace_hub *h);
+
+#endif

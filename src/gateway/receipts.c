@@ -1,0 +1,213 @@
+/* End-to-end responses: EERP and NERP, ours and the partner's. RFC 5024 5.3.13, 5.3.14; oftp2.md
+ * section 9. Stored before they are sent or acknowledged by RTR. */
+#include "gateway/gateway_int.h"
+
+#include "base/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { RESPONSE_MAX = 2048 }; /* octets of an unsigned response of ours */
+
+static void response_for(const struct document *d, int reason, const char *text,
+                         struct oftp_response *r)
+{
+    struct oftp_sfid f;
+
+    sfid_from_props(&f, &d->props);
+    memset(r, 0, sizeof(*r));
+    r->negative = reason != 0;
+    (void)text_copy(r->dsn, sizeof(r->dsn), f.dsn);
+    (void)text_copy(r->date, sizeof(r->date), f.date);
+    (void)text_copy(r->time, sizeof(r->time), f.time);
+    (void)text_copy(r->user, sizeof(r->user), f.user);
+    (void)text_copy(r->dest, sizeof(r->dest), f.orig); /* it travels back: oftp2.md 9.2 */
+    (void)text_copy(r->orig, sizeof(r->orig), f.dest);
+    (void)text_copy(r->crea, sizeof(r->crea), d->own != NULL ? d->own : f.dest);
+    r->reas = reason;
+    (void)text_copy(r->reast, sizeof(r->reast), text == NULL ? "" : text);
+}
+
+static int level_of(const struct document *d)
+{
+    const char *v = props_get(&d->props, "oftp2.level");
+
+    return v == NULL ? OFTP_20 : atoi(v);
+}
+
+void receipt_plan(struct gateway *g, struct store_batch *b, const struct document *d,
+                  int reason, const char *text, int64_t now_ms)
+{
+    int level = level_of(d);
+    struct oftp_response r;
+    struct err err = { 0 };
+    uint8_t octets[RESPONSE_MAX];
+    struct writer w = writer_of(octets, sizeof(octets));
+    struct receipt rc = { .id = store_next_id(g->store),
+                          .document_id = d->id,
+                          .outbound = true,
+                          .kind = reason == 0 ? "EERP" : "NERP",
+                          .state = "pending",
+                          .reason = reason,
+                          .text = text,
+                          .creator = d->own,
+                          .at_ms = now_ms };
+    struct job j = { .id = store_next_id(g->store),
+                     .kind = JOB_RECEIPT,
+                     .document_id = d->id,
+                     .receipt_id = rc.id,
+                     .own = d->own,
+                     .peer = d->peer,
+                     .not_before_ms = now_ms };
+
+    response_for(d, reason, text, &r);
+    if (reason != 0 && level <= OFTP_13) {
+        store_add_event(b, d->id, now_ms, "no receipt",
+                        "the partner's protocol level knows no negative response (NERP)");
+        return;
+    }
+    if (!(reason == 0 ? oftp_write_eerp(&w, level, &r, &err)
+                      : oftp_write_nerp(&w, level, &r, &err))) {
+        store_add_event(b, d->id, now_ms, "no receipt", err.text);
+        return;
+    }
+    rc.octets = writer_done(&w);
+    store_put_receipt(b, &rc);
+    store_put_job(b, &j);
+}
+
+bool receipt_response(const struct receipt *rc, int level, struct oftp_response *r,
+                      struct err *err)
+{
+    /* An EERP or NERP below level 5 has a length of its own: 106 and 128 octets. The stamps
+     * inside belong to the level at which the file came. */
+    bool negative = strcmp(rc->kind, "NERP") == 0;
+    int kept = rc->octets.n > (negative ? 128u : 106u) ? OFTP_20 : level;
+
+    return negative ? oftp_read_nerp(rc->octets, kept, r, err)
+                    : oftp_read_eerp(rc->octets, kept, r, err);
+}
+
+/* ---- the partner's ----------------------------------------------------------------------- */
+
+static void response_text(const struct oftp_response *r, char *text, size_t cap)
+{
+    if (r->negative)
+        (void)snprintf(text, cap, "NERP %02d %s%s%s, created by %s", r->reas,
+                       oftp_nerp_text(r->reas), r->reast[0] != '\0' ? ": " : "", r->reast,
+                       r->crea);
+    else
+        (void)snprintf(text, cap, "EERP from %s", r->orig);
+}
+
+/* The outbound document this response is about, or .id 0. */
+static bool find_document(struct gateway *g, const struct oftp_response *r, struct arena *a,
+                          struct document *d, struct err *err)
+{
+    struct document_filter f = { .direction = 2, .limit = 10 };
+    struct document *list = NULL;
+    size_t n = 0;
+
+    d->id = 0;
+    f.identity_key = oftp_identity_key(a, r->dsn, r->date, r->time, r->dest, r->orig);
+    if (f.identity_key == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (!store_find_documents(g->store, &f, a, &list, &n, err))
+        return false;
+    if (n > 0)
+        *d = list[0];
+    return true;
+}
+
+static bool settled(enum document_state st)
+{
+    return st == DOC_ACKNOWLEDGED || st == DOC_REJECTED;
+}
+
+/* The raw command, written anew: the engine has taken it apart. */
+static struct span raw_octets(const struct oftp_response *r, int level, uint8_t *p, size_t cap)
+{
+    struct writer w = writer_of(p, cap);
+    struct err err = { 0 };
+    bool ok =
+        r->negative ? oftp_write_nerp(&w, level, r, &err) : oftp_write_eerp(&w, level, r, &err);
+
+    return ok ? writer_done(&w) : span_of(NULL, 0);
+}
+
+static void settle(struct store_batch *b, const struct document *d,
+                   const struct oftp_response *r, const char *text, int64_t now)
+{
+    const unsigned open = DOC_BIT(DOC_SENT) | DOC_BIT(DOC_OVERDUE) | DOC_BIT(DOC_SENDING) |
+                          DOC_BIT(DOC_SEALED) | DOC_BIT(DOC_FAILED);
+
+    if (settled(d->state))
+        store_add_event(b, d->id, now, "receipt again", text);
+    else
+        store_set_state(b, d->id, open, r->negative ? DOC_REJECTED : DOC_ACKNOWLEDGED, now,
+                        r->negative ? "rejected" : "acknowledged", text,
+                        r->negative ? text : "");
+}
+
+static void log_taken(const struct oftp_response *r, const struct document *d,
+                      const char *partner, const char *text)
+{
+    log_event(r->negative || d->id == 0 ? LOG_WARN : LOG_INFO, "oftp2.receipt.received",
+              "partner", partner, "document", d->id != 0 ? log_num(d->id) : NULL, "dsn", r->dsn,
+              "receipt", text, "matched", d->id != 0 ? "yes" : "no", NULL);
+}
+
+static bool take_once(struct gateway *g, const struct oftp_response *r, int level,
+                      const char *partner, struct err *err)
+{
+    static const size_t cap = OFTP_OEB_MAX;
+    struct store_batch *b = store_batch_new();
+    struct arena a = { 0 };
+    struct document d = { 0 };
+    uint8_t *octets = malloc(cap);
+    char text[1200];
+    int64_t now = net_wall_ms();
+    struct receipt rc = { .kind = r->negative ? "NERP" : "EERP", .at_ms = now };
+    bool ok = b != NULL && octets != NULL;
+
+    if (!ok)
+        FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    ok = ok && find_document(g, r, &a, &d, err);
+    if (ok) {
+        response_text(r, text, sizeof(text));
+        rc.id = store_next_id(g->store);
+        rc.document_id = d.id;
+        rc.state = d.id == 0 ? "unmatched" : "received";
+        rc.reason = r->reas;
+        rc.text = r->reast;
+        rc.creator = r->negative ? r->crea : r->orig;
+        rc.octets = raw_octets(r, level, octets, cap);
+        store_put_receipt(b, &rc);
+        if (d.id != 0)
+            settle(b, &d, r, text, now);
+        ok = store_commit(g->store, b, err);
+    }
+    if (ok) {
+        atomic_fetch_add(&g->n.receipts_in, 1);
+        log_taken(r, &d, partner, text);
+    }
+    free(octets);
+    store_batch_free(b);
+    arena_free(&a);
+    return ok;
+}
+
+bool receipt_take(struct gateway *g, const struct oftp_response *r, int level, const char *own,
+                  const char *peer, const char *partner, struct err *err)
+{
+    (void)own;
+    (void)peer;
+    /* The state may change between the look and the commit: then the look was too early. */
+    for (int tries = 0; tries < 5; tries++) {
+        if (take_once(g, r, level, partner, err))
+            return true;
+        if (err->kind != FAIL_AGAIN)
+            return false;
+    }
+    return false;
+}

@@ -1,0 +1,362 @@
+/* One running Waybill: start, stop, and what is asked about it. */
+#include "gateway/session_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static void init_locks(struct gateway *g)
+{
+    pthread_condattr_t attr;
+
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_mutex_init(&g->apply, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&g->session_left, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static bool start_all(struct gateway *g, struct err *err)
+{
+    struct store_config sc = { .url = g->rt->store,
+                               .directory = g->rt->runtime.data_directory };
+    struct snapshot *sn = NULL;
+
+    if (!store_open(&sc, &g->store, err) || !snapshot_build(g->store, g->rt, &sn, err))
+        return false;
+    gateway_swap(g, sn);
+    return workers_start(g, g->rt->runtime.workers, &g->workers, err) &&
+           server_start(g, &g->server, err) && caller_start(g, &g->caller, err);
+}
+
+bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *err)
+{
+    struct gateway *g = calloc(1, sizeof(*g));
+
+    if (g == NULL || (g->trace = trace_hub_new()) == NULL) {
+        free(g);
+        config_runtime_free(rt);
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    }
+    g->rt = rt;
+    init_locks(g);
+    /* Stamps of this run begin in the next second: none can repeat one of the run before. */
+    g->stamp_s = time(NULL);
+    g->stamp_count = 9999;
+    if (!start_all(g, err)) {
+        gateway_stop(g);
+        return false;
+    }
+    atomic_store(&g->ready, true);
+    *out = g;
+    return true;
+}
+
+static unsigned sessions_left(struct gateway *g)
+{
+    unsigned n = 0;
+
+    pthread_mutex_lock(&g->lock);
+    for (const struct session *s = g->sessions; s != NULL; s = s->next)
+        n++;
+    pthread_mutex_unlock(&g->lock);
+    return n;
+}
+
+/* Gives running transfers and steps time to end. */
+static void wait_running(struct gateway *g, uint64_t ms)
+{
+    uint64_t until = net_now_ms() + ms;
+
+    while ((sessions_left(g) > 0 || atomic_load(&g->busy) > 0) && net_now_ms() < until)
+        (void)usleep(20000);
+}
+
+/* Connections that do not end by themselves after ESID are cut. */
+static void cut_sessions(struct gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    for (struct session *s = g->sessions; s != NULL; s = s->next)
+        conn_shutdown(s->conn);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void free_all(struct gateway *g)
+{
+    while (g->counts != NULL) {
+        struct listener_counts *next = g->counts->next;
+
+        free(g->counts);
+        g->counts = next;
+    }
+    snapshot_put(g->snap);
+    store_close(g->store);
+    trace_hub_free(g->trace);
+    config_runtime_free(g->rt);
+    pthread_cond_destroy(&g->session_left);
+    pthread_mutex_destroy(&g->lock);
+    pthread_mutex_destroy(&g->apply);
+    free(g);
+}
+
+void gateway_stop(struct gateway *g)
+{
+    if (g == NULL)
+        return;
+    atomic_store(&g->ready, false);
+    atomic_store(&g->stopping, true);
+    if (g->store != NULL)
+        store_wake(g->store);
+    server_stop(g->server);
+    wait_running(g, g->rt->runtime.stop_timeout_ms);
+    atomic_store(&g->ending, true);
+    wait_running(g, 3000);
+    cut_sessions(g);
+    caller_stop(g->caller);
+    server_free(g->server);
+    workers_stop(g->workers);
+    trace_hub_stop(g->trace);
+    free_all(g);
+}
+
+/* ---- asked from outside ------------------------------------------------------------------ */
+
+struct store *gateway_store(struct gateway *g)
+{
+    return g->store;
+}
+
+const struct config_runtime *gateway_config(const struct gateway *g)
+{
+    return g->rt;
+}
+
+void gateway_endpoints(struct gateway *g, struct arena *a, struct gateway_endpoint **list,
+                       size_t *n)
+{
+    server_endpoints(g->server, a, list, n);
+}
+
+bool gateway_ready(struct gateway *g)
+{
+    return atomic_load(&g->ready);
+}
+
+void gateway_request_stop(struct gateway *g)
+{
+    atomic_store(&g->stop_requested, true);
+}
+
+bool gateway_stop_requested(struct gateway *g)
+{
+    return atomic_load(&g->stop_requested);
+}
+
+bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session **list,
+                      size_t *n, struct err *err)
+{
+    size_t cap = sessions_left(g) + 16;
+
+    *n = 0;
+    *list = arena_take(a, sizeof(**list) * cap);
+    pthread_mutex_lock(&g->lock);
+    for (struct session *s = g->sessions; *list != NULL && s != NULL && *n < cap; s = s->next) {
+        struct gateway_session *o = &(*list)[(*n)++];
+
+        o->id = s->id;
+        o->partner = arena_text(a, s->partner_name);
+        o->peer_code = arena_text(a, s->peer);
+        o->address = arena_text(a, conn_peer(s->conn));
+        o->state = atomic_load(&s->document_id) != 0 ? "transfer" : "open";
+        o->tls = arena_text(a, s->tls_text);
+        o->initiator = s->initiator;
+        o->since_ms = s->since_ms;
+        o->document_id = atomic_load(&s->document_id);
+        o->done = atomic_load(&s->done);
+        o->total = atomic_load(&s->total);
+        o->octets_in = atomic_load(&s->octets_in);
+        o->octets_out = atomic_load(&s->octets_out);
+    }
+    pthread_mutex_unlock(&g->lock);
+    return !a->failed || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+}
+
+bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, struct err *err)
+{
+    const struct {
+        const char *name, *help;
+        unsigned long long v;
+    } rows[] = {
+        { "documents_received_total", "Documents taken into custody",
+          atomic_load(&g->n.documents_in) },
+        { "documents_sent_total", "Documents partners took into custody",
+          atomic_load(&g->n.documents_out) },
+        { "documents_refused_total", "Documents refused to partners",
+          atomic_load(&g->n.refused) },
+        { "documents_failed_total", "Documents that failed here", atomic_load(&g->n.failed) },
+        { "octets_received_total", "Octets read from partners", atomic_load(&g->n.octets_in) },
+        { "octets_sent_total", "Octets written to partners", atomic_load(&g->n.octets_out) },
+        { "sessions_in_total", "Sessions partners started", atomic_load(&g->n.sessions_in) },
+        { "sessions_out_total", "Sessions we started", atomic_load(&g->n.sessions_out) },
+        { "sessions_failed_total", "Sessions that ended in error",
+          atomic_load(&g->n.sessions_failed) },
+        { "logons_refused_total", "Log-ons refused", atomic_load(&g->n.logons_refused) },
+        { "receipts_received_total", "EERP and NERP received", atomic_load(&g->n.receipts_in) },
+        { "receipts_sent_total", "EERP and NERP sent", atomic_load(&g->n.receipts_out) },
+    };
+    char *out = arena_text(a, "");
+
+    for (size_t i = 0; out != NULL && i < COUNT_OF(rows); i++)
+        out = arena_printf(
+            a, "%s# HELP waybill_%s %s\n# TYPE waybill_%s counter\nwaybill_%s %llu\n", out,
+            rows[i].name, rows[i].help, rows[i].name, rows[i].name, rows[i].v);
+    if (out != NULL)
+        out = arena_printf(a,
+                           "%s# HELP waybill_sessions Sessions open now\n"
+                           "# TYPE waybill_sessions gauge\nwaybill_sessions %u\n",
+                           out, sessions_left(g));
+    *text = out;
+    return out != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+}
+
+/* ---- operators and documents ------------------------------------------------------------- */
+
+static bool load(struct gateway *g, int64_t id, struct arena *a, struct document *d,
+                 struct err *err)
+{
+    bool found = false;
+
+    if (!store_get_document(g->store, id, a, d, &found, err))
+        return false;
+    return found || FAIL(err, FAIL_LOCAL, 404, "there is no document %lld", (long long)id);
+}
+
+static bool change(struct gateway *g, struct store_batch *b, const char *who, const char *what,
+                   int64_t id, struct err *err)
+{
+    char text[100];
+    bool ok;
+
+    (void)snprintf(text, sizeof(text), "%s document %lld", what, (long long)id);
+    store_add_audit(b, net_wall_ms(), who, text);
+    ok = store_commit(g->store, b, err);
+    store_batch_free(b);
+    if (!ok && err->kind == FAIL_AGAIN)
+        err->wire = 409;
+    return ok;
+}
+
+/* What the partner rejected after it had it would be a duplicate under its old stamp. */
+static void new_stamp(struct gateway *g, struct store_batch *b, struct arena *a,
+                      struct document *d)
+{
+    struct oftp_sfid f;
+
+    sfid_from_props(&f, &d->props);
+    gateway_stamp(g, f.date, f.time);
+    d->identity_key = oftp_identity_key(a, f.dsn, f.date, f.time, f.orig, f.dest);
+    props_from_sfid(&d->props, a, &f, OFTP_20);
+    store_put_document(b, d);
+}
+
+bool gateway_retry(struct gateway *g, int64_t id, const char *who, struct err *err)
+{
+    struct arena a = { 0 };
+    struct document d = { 0 };
+    struct store_batch *b = NULL;
+    struct job j = { 0 };
+    int64_t now = net_wall_ms();
+    bool ok = load(g, id, &a, &d, err);
+
+    if (ok && d.state != DOC_FAILED && d.state != DOC_REJECTED)
+        ok = FAIL(err, FAIL_LOCAL, 409,
+                  "document %lld is %s: only failed and rejected ones can be run again",
+                  (long long)id, document_state_name(d.state));
+    if (ok && (b = store_batch_new()) == NULL)
+        ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (ok) {
+        j.id = store_next_id(g->store);
+        j.document_id = id;
+        j.not_before_ms = now;
+        if (d.outbound) {
+            j.kind = JOB_SEND;
+            j.own = d.own;
+            j.peer = d.peer;
+            if (d.state == DOC_REJECTED)
+                new_stamp(g, b, &a, &d);
+            store_set_progress(b, id, 0, 0);
+            store_set_state(b, id, DOC_BIT(d.state), DOC_SEALED, now, "retry", who, "");
+        } else {
+            bool opened = d.opened.kind != PAYLOAD_NONE;
+
+            j.kind = opened ? JOB_PROCESS : JOB_OPEN;
+            store_set_state(b, id, DOC_BIT(d.state), opened ? DOC_OPENED : DOC_RECEIVED, now,
+                            "retry", who, "");
+        }
+        store_put_job(b, &j);
+        ok = change(g, b, who, "retry", id, err);
+    }
+    arena_free(&a);
+    return ok;
+}
+
+bool gateway_acknowledge(struct gateway *g, int64_t id, bool positive, const char *text,
+                         const char *who, struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    struct arena a = { 0 };
+    struct document d = { 0 };
+    struct store_batch *b = NULL;
+    const struct listener *l = NULL;
+    bool ok = load(g, id, &a, &d, err);
+
+    if (ok)
+        l = snapshot_listener(sn, d.listener == NULL ? "" : d.listener);
+    if (ok && (d.outbound || l == NULL || l->process->acknowledge != ACK_MANUAL))
+        ok = FAIL(err, FAIL_LOCAL, 409,
+                  "document %lld is not of a process with acknowledge: manual", (long long)id);
+    if (ok && (d.state < DOC_OPENED || d.state == DOC_REFUSED))
+        ok = FAIL(err, FAIL_LOCAL, 409, "document %lld is %s", (long long)id,
+                  document_state_name(d.state));
+    if (ok && props_get(&d.props, "waybill.answered") != NULL)
+        ok = FAIL(err, FAIL_LOCAL, 409, "document %lld was answered before", (long long)id);
+    if (ok && (b = store_batch_new()) == NULL)
+        ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (ok) {
+        receipt_plan(g, b, &d, positive ? 0 : NERP_PROCESSING, positive ? NULL : text,
+                     net_wall_ms());
+        store_set_prop(b, id, "waybill.answered", positive ? "EERP" : "NERP");
+        store_add_event(b, id, net_wall_ms(), positive ? "acknowledged" : "rejected", who);
+        ok = change(g, b, who, positive ? "acknowledge" : "reject", id, err);
+    }
+    arena_free(&a);
+    snapshot_put(sn);
+    return ok;
+}
+
+bool gateway_cancel(struct gateway *g, int64_t id, const char *who, struct err *err)
+{
+    struct arena a = { 0 };
+    struct document d = { 0 };
+    struct store_batch *b = NULL;
+    struct job *jobs = NULL;
+    size_t n = 0;
+    bool ok = load(g, id, &a, &d, err) && store_jobs(g->store, id, &a, &jobs, &n, err);
+
+    if (ok && (!d.outbound || (d.state != DOC_SEALED && d.state != DOC_QUEUED)))
+        ok = FAIL(err, FAIL_LOCAL, 409, "document %lld is %s: only what waits can be cancelled",
+                  (long long)id, document_state_name(d.state));
+    if (ok && (b = store_batch_new()) == NULL)
+        ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (ok) {
+        store_set_state(b, id, DOC_BIT(d.state), DOC_FAILED, net_wall_ms(), "cancelled", who,
+                        "cancelled by an operator");
+        for (size_t i = 0; i < n; i++)
+            store_end_job(b, jobs[i].id);
+        ok = change(g, b, who, "cancel", id, err);
+    }
+    arena_free(&a);
+    return ok;
+}

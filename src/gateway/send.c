@@ -1,0 +1,321 @@
+/* Documents going out: from the command line, the API or a process step into custody, in the
+ * form in which they will be sent. */
+#include "gateway/delivery.h"
+#include "gateway/records.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct gateway_outgoing {
+    struct gateway *g;
+    struct arena arena;
+    struct document d;
+    struct oftp_sfid sfid;
+    const char *key; /* idempotency key, NULL: none */
+    struct payload_writer *raw, *index;
+    struct records_cut cut;
+    uint64_t source; /* octets taken from the caller */
+    bool records;
+};
+
+void gateway_stamp(struct gateway *g, char date[9], char time_text[11])
+{
+    time_t now = time(NULL), second;
+    struct tm tm;
+    unsigned count;
+
+    pthread_mutex_lock(&g->lock);
+    if (now > g->stamp_s) {
+        g->stamp_s = now;
+        g->stamp_count = 0;
+    } else if (g->stamp_count == 9999) { /* the counter is used up: a stamp a little ahead */
+        g->stamp_s++;
+        g->stamp_count = 0;
+    }
+    count = ++g->stamp_count;
+    second = g->stamp_s;
+    pthread_mutex_unlock(&g->lock);
+    (void)localtime_r(&second, &tm);
+    (void)strftime(date, 9, "%Y%m%d", &tm);
+    (void)strftime(time_text, 7, "%H%M%S", &tm);
+    (void)snprintf(time_text + 6, 5, "%04u", count % 10000);
+}
+
+static bool find_parties(const struct snapshot *sn, const struct gateway_send *w,
+                         const struct partner **p, const struct identity **id, struct err *err)
+{
+    const char *name = w->identity;
+
+    *p = snapshot_partner(sn, w->partner);
+    if (*p == NULL)
+        return FAIL(err, FAIL_LOCAL, 404,
+                    "partner '%s' is not deployed: see `waybill get partner`", w->partner);
+    if ((*p)->party.code == NULL || (*p)->party.code[0] == '\0')
+        return FAIL(err, FAIL_LOCAL, 422, "partner '%s' has no oftp2.odette_id", w->partner);
+    if (name == NULL)
+        name = (*p)->cfg->identity;
+    if (name == NULL && sn->identities_n == 1)
+        name = sn->identities[0].name;
+    if (name == NULL)
+        return FAIL(err, FAIL_LOCAL, 422,
+                    "no identity was named: give one, or set oftp2.identity of partner '%s'",
+                    w->partner);
+    *id = snapshot_identity(sn, name);
+    if (*id == NULL)
+        return FAIL(err, FAIL_LOCAL, 404, "identity '%s' is not deployed", name);
+    if ((*id)->error != NULL)
+        return FAIL(err, FAIL_LOCAL, 422, "identity '%s': %s", name, (*id)->error);
+    return true;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = path == NULL ? NULL : strrchr(path, '/');
+
+    return slash == NULL ? path : slash + 1;
+}
+
+static bool fill_sfid(struct gateway *g, struct oftp_sfid *f, const struct gateway_send *w,
+                      const struct partner *p, const struct identity *id, struct err *err)
+{
+    const char *file = base_name(w->file_name);
+    const char *name = w->name != NULL && w->name[0] != '\0' ? w->name
+                       : file != NULL && file[0] != '\0'     ? file
+                                                             : "DOCUMENT";
+    const char *desc = w->description != NULL ? w->description : file;
+
+    f->fmt = w->format == 0 ? 'U' : w->format;
+    if (strchr("UTFV", f->fmt) == NULL)
+        return FAIL(err, FAIL_LOCAL, 400, "format is U, T, F or V");
+    f->lrecl = f->fmt == 'F' || f->fmt == 'V' ? w->record_length : 0;
+    if ((f->fmt == 'F' || f->fmt == 'V') && (f->lrecl == 0 || f->lrecl > OFTP_OEB_MAX))
+        return FAIL(err, FAIL_LOCAL, 400, "format %c needs a record_length from 1 to 99999",
+                    f->fmt);
+    oftp_dsn_from(f->dsn, name);
+    if (f->dsn[0] == '\0')
+        (void)text_copy(f->dsn, sizeof(f->dsn), "DOCUMENT");
+    gateway_stamp(g, f->date, f->time);
+    (void)text_copy(f->dest, sizeof(f->dest), p->party.code);
+    (void)text_copy(f->orig, sizeof(f->orig), id->party.code);
+    if (desc != NULL) {
+        size_t n = oftp_utf8_cut(desc, strlen(desc), OFTP_TEXT);
+
+        memcpy(f->desc, desc, n);
+        f->descl = (uint16_t)n;
+    }
+    return true;
+}
+
+static bool open_writers(struct gateway_outgoing *o, const struct gateway_send *w,
+                         struct err *err)
+{
+    struct store *st = o->g->store;
+
+    o->records = o->sfid.fmt == 'F' || o->sfid.fmt == 'V';
+    if (!payload_create(st, o->d.id, 'r', &o->raw, err))
+        return false;
+    if (o->sfid.fmt == 'V' && !payload_create(st, o->d.id, 'x', &o->index, err))
+        return false;
+    o->cut.raw = o->raw;
+    o->cut.index = o->index;
+    o->cut.longest = o->sfid.lrecl;
+    o->cut.exact = o->sfid.fmt == 'F' ? o->sfid.lrecl : 0;
+    o->cut.delimiter =
+        records_delimiter(w->record_delimiter, o->sfid.fmt == 'V' ? "lf" : "none");
+    if (o->sfid.fmt == 'V' && o->cut.delimiter.n == 0)
+        return FAIL(err, FAIL_LOCAL, 400, "format V needs record_delimiter lf or crlf");
+    return true;
+}
+
+static void fill_document(struct gateway_outgoing *o, const struct gateway_send *w,
+                          const struct partner *p)
+{
+    struct document *d = &o->d;
+    struct arena *a = &o->arena;
+
+    d->outbound = true;
+    d->protocol = "oftp2";
+    d->listener = arena_text(a, w->listener != NULL ? w->listener : "api");
+    d->partner = arena_text(a, p->name);
+    d->from = d->own = arena_text(a, o->sfid.orig);
+    d->to = d->peer = arena_text(a, o->sfid.dest);
+    d->name = arena_text(a, o->sfid.dsn);
+    d->identity_key = oftp_identity_key(a, o->sfid.dsn, o->sfid.date, o->sfid.time,
+                                        o->sfid.orig, o->sfid.dest);
+    d->created_ms = d->changed_ms = net_wall_ms();
+    if (w->file_name != NULL)
+        props_set(&d->props, a, "file_name", base_name(w->file_name));
+    if (w->source_document != 0)
+        props_printf(&d->props, a, "source_document", "%lld", (long long)w->source_document);
+    if (w->idempotency_key != NULL)
+        o->key = arena_printf(a, "send|%s|%s", p->name, w->idempotency_key);
+}
+
+bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
+                        struct gateway_outgoing **out, struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    struct gateway_outgoing *o = calloc(1, sizeof(*o));
+    const struct partner *p = NULL;
+    const struct identity *id = NULL;
+    bool ok = o != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    if (ok && atomic_load(&g->stopping))
+        ok = FAIL(err, FAIL_LOCAL, 503, "the runtime is stopping: try again later");
+    if (ok) {
+        o->g = g;
+        ok = find_parties(sn, what, &p, &id, err) && fill_sfid(g, &o->sfid, what, p, id, err);
+    }
+    if (ok) {
+        o->d.id = store_next_id(g->store);
+        fill_document(o, what, p);
+        ok = open_writers(o, what, err);
+    }
+    if (ok)
+        *out = o;
+    else
+        gateway_send_free(o);
+    snapshot_put(sn);
+    return ok;
+}
+
+bool gateway_send_octets(struct gateway_outgoing *o, struct span octets, struct err *err)
+{
+    o->source += octets.n;
+    return o->records ? records_cut(&o->cut, octets, err) : payload_write(o->raw, octets, err);
+}
+
+/* The document that was made with this key before; 0: none. */
+static bool made_before(struct gateway_outgoing *o, int64_t *id, struct err *err)
+{
+    *id = 0;
+    return o->key == NULL || store_find_seen(o->g->store, o->key, net_wall_ms(), id, err);
+}
+
+static bool commit(struct gateway_outgoing *o, struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+    struct document *d = &o->d;
+    struct payload_ref index;
+    int64_t now = net_wall_ms();
+    struct job j = { .id = store_next_id(o->g->store),
+                     .kind = JOB_SEND,
+                     .document_id = d->id,
+                     .own = d->own,
+                     .peer = d->peer,
+                     .not_before_ms = now };
+    bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    if (ok && o->index != NULL)
+        ok = payload_checkpoint(o->index, &index, err);
+    ok = ok && payload_finish(o->raw, b, &d->raw, err);
+    if (ok) {
+        d->opened = d->raw;
+        d->size = o->source;
+        d->total = d->raw.size;
+        o->sfid.fsiz = o->sfid.osiz = oftp_blocks(d->raw.size);
+        props_from_sfid(&d->props, &o->arena, &o->sfid, OFTP_20);
+        d->state = DOC_SEALED;
+        store_put_document(b, d);
+        store_add_event(b, d->id, d->created_ms, "queued", d->listener);
+        store_add_event(b, d->id, now, "sealed", "plain: nothing to sign, compress or encrypt");
+        store_put_job(b, &j);
+        if (o->key != NULL)
+            store_add_seen(b, o->key, d->id,
+                           now + (int64_t)o->g->rt->oftp2_server.duplicate_memory_ms);
+        ok = store_commit(o->g->store, b, err);
+    }
+    store_batch_free(b);
+    return ok;
+}
+
+bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id, struct err *err)
+{
+    int64_t before = 0;
+
+    if (o->records && !records_cut_end(&o->cut, err))
+        return false;
+    if (!made_before(o, &before, err))
+        return false;
+    if (before == 0 && !commit(o, err)) {
+        struct err again;
+
+        /* Somebody with the same key was faster. */
+        if (err->kind != FAIL_AGAIN || !made_before(o, &before, &again) || before == 0)
+            return false;
+    }
+    *document_id = before != 0 ? before : o->d.id;
+    if (before == 0)
+        log_event(LOG_INFO, "document.queued", "document", log_num(o->d.id), "partner",
+                  o->d.partner, "dsn", o->sfid.dsn, "octets", log_num((long long)o->d.raw.size),
+                  NULL);
+    return true;
+}
+
+void gateway_send_free(struct gateway_outgoing *o)
+{
+    if (o == NULL)
+        return;
+    payload_writer_free(o->raw);
+    payload_writer_free(o->index);
+    arena_free(&o->arena);
+    free(o);
+}
+
+/* ---- the step `send` --------------------------------------------------------------------- */
+
+static bool copy_over(struct step_context *c, struct gateway_outgoing *o, struct err *err)
+{
+    struct payload_reader *r = NULL;
+    uint8_t *buffer = malloc(READ_SIZE);
+    uint64_t at = 0;
+    size_t got = 0;
+    bool ok = buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    ok = ok && payload_open(c->g->store, c->d->id, document_opened_role(c->d), &c->d->opened,
+                            &r, err);
+    do {
+        ok = ok && payload_read(r, at, (struct room) { buffer, READ_SIZE }, &got, err) &&
+             gateway_send_octets(o, span_of(buffer, got), err);
+        at += got;
+    } while (ok && got > 0);
+    payload_reader_free(r);
+    free(buffer);
+    return ok;
+}
+
+enum step_outcome step_send(struct step_context *c)
+{
+    struct gateway_send w = { .partner = c->step->u.send.partner,
+                              .identity = c->step->u.send.identity,
+                              .record_length = c->step->u.send.record_length,
+                              .listener = c->d->listener,
+                              .source_document = c->d->id };
+    const char *name = c->step->u.send.name, *format = c->step->u.send.format;
+    struct gateway_outgoing *o = NULL;
+    char *dsn = NULL, *desc = NULL;
+    int64_t id = 0;
+    struct err err = { 0 };
+    bool ok = template_expand(name == NULL ? "{{document.name}}" : name, c->d, c->x, c->arena,
+                              &dsn, &err);
+
+    if (ok && c->step->u.send.description != NULL)
+        ok = template_expand(c->step->u.send.description, c->d, c->x, c->arena, &desc, &err);
+    w.name = dsn;
+    w.description = desc;
+    w.format = format == NULL || format[0] == '\0' ? 'U' : format[0];
+    /* A run again after a crash must not send twice: the key names document and step. */
+    w.idempotency_key = arena_printf(c->arena, "step|%lld|%u:%u", (long long)c->d->id,
+                                     c->step->at.line, c->step->at.column);
+    ok = ok && gateway_send_begin(c->g, &w, &o, &err) && copy_over(c, o, &err) &&
+         gateway_send_commit(o, &id, &err);
+    gateway_send_free(o);
+    if (!ok) {
+        (void)text_copy(c->text, sizeof(c->text), err.text);
+        return STEP_FAILED;
+    }
+    (void)snprintf(c->text, sizeof(c->text), "queued as document %lld for %s", (long long)id,
+                   w.partner);
+    return STEP_DONE;
+}

@@ -1,0 +1,134 @@
+/* One OFTP session on one thread: the driver of the engine. session.c moves octets and acts on
+ * events, incoming.c takes files, outgoing.c uses the turn. */
+#ifndef WAYBILL_SESSION_INT_H
+#define WAYBILL_SESSION_INT_H
+
+#include "gateway/gateway_int.h"
+#include "gateway/records.h"
+
+/* A file being received. */
+struct incoming {
+    struct arena arena;
+    struct document d;
+    struct oftp_sfid sfid;
+    const char *listener; /* name; in the arena */
+    struct payload_writer *raw;
+    struct payload_writer *index; /* V: lengths of records */
+    uint64_t next_checkpoint;
+    bool stored; /* the document's row exists */
+};
+
+/* A file being sent. */
+struct sending {
+    struct arena arena;
+    struct document d;
+    struct oftp_sfid sfid;
+    struct job job;
+    struct payload_reader *raw, *index;
+    uint64_t at;               /* next octet of the file                    */
+    struct records_in records; /* V: lengths of the records to come         */
+    uint32_t record_left;      /* V: octets left of the record under way    */
+    bool record_open;
+    bool accepted; /* SFPA came                                 */
+    bool ended;    /* EFID is handed to the engine              */
+    uint64_t next_checkpoint;
+    uint8_t *buffer;   /* READ_SIZE octets                          */
+    size_t have, used; /* octets in buffer, of them taken           */
+};
+
+struct session {
+    struct gateway *g;
+    struct session *next; /* in gateway.sessions */
+    int64_t id, since_ms;
+    bool initiator;
+
+    struct conn *conn; /* guarded by gateway.lock while linked, for shutdown from outside */
+    struct oftp_session *oftp;
+    struct snapshot *snap; /* of the log-on */
+    const struct config_runtime *rt;
+    bool over_tls;
+    const struct listener *logon;  /* whom the peer logged on to; NULL for calls without one */
+    const struct partner *partner; /* calls: whom we call; else of the listener, or NULL */
+    char partner_name[128];
+    char own[OFTP_CODE + 1], peer[OFTP_CODE + 1];
+    char peer_pswd[SECRET_MAX];
+    char tls_text[96];
+    bool started, test;
+    bool refused_once; /* the log-on refusal is logged */
+
+    struct incoming *in;
+    struct sending *out;
+    struct job receipt_job; /* waiting for RTR; .id 0: none */
+    int64_t last_send_job;  /* jobs up to this id were tried in this session */
+    int64_t last_receipt_job;
+    unsigned awaited; /* documents taken whose receipt may still come in this session */
+    uint64_t linger_until;
+
+    /* for the API, under gateway.lock or atomic */
+    char receiving_key[192]; /* identity key of the file being received */
+    atomic_llong document_id;
+    atomic_ullong done, total, octets_in, octets_out;
+
+    struct session_trace *trace;
+    char end_text[256];          /* why it ended; "" in order */
+    int end_reason;              /* ESID reason; -1: the connection broke */
+    struct gateway_test *result; /* test calls */
+    struct arena *result_arena;
+};
+
+/* Runs a session on conn (taken) to its end, on this thread. tls_text may be "". */
+void session_run(struct session *s);
+/* NULL when memory is out. conn is taken in any case. */
+struct session *session_new(struct gateway *g, struct conn *conn, bool initiator);
+void session_free(struct session *s);
+/* Links it so that the API and limits see it. False when the runtime stops. */
+bool session_link(struct session *s);
+void session_unlink(struct session *s);
+
+uint64_t session_write_deadline(const struct session *s);
+
+/* incoming_decide.c: an SFNA in the making. */
+struct verdict {
+    int reason; /* SFNAREAS, 0: take it */
+    bool retry;
+    char text[200];    /* to the partner   */
+    char look_at[200]; /* to our operator  */
+};
+/* Fills *v and returns false. */
+bool verdict_no(struct verdict *v, int reason, bool retry, const char *text,
+                const char *look_at);
+/* The listener that takes this file, or NULL with *v. Duplicates are looked at later. */
+const struct listener *incoming_decide(struct session *s, const struct snapshot *sn,
+                                       const struct oftp_sfid *f, struct verdict *v);
+
+/* incoming.c */
+bool incoming_offer(struct session *s, const struct oftp_sfid *sfid, struct err *err);
+bool incoming_data(struct session *s, const struct oftp_event *ev, struct err *err);
+bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *err);
+/* The session ended in the middle: keeps what came, for a restart. */
+void incoming_cut(struct session *s);
+
+/* outgoing.c */
+/* It is our turn: sends a receipt, offers a file, waits a moment, or passes the turn. */
+bool outgoing_turn(struct session *s, struct err *err);
+bool outgoing_accepted(struct session *s, uint64_t position, struct err *err);
+bool outgoing_pump(struct session *s, struct err *err);
+bool outgoing_refused(struct session *s, const struct oftp_event *ev, struct err *err);
+bool outgoing_taken(struct session *s, struct err *err);
+bool outgoing_failed(struct session *s, const struct oftp_event *ev, struct err *err);
+bool outgoing_receipt_taken(struct session *s, struct err *err);
+void outgoing_cut(struct session *s);
+/* When a job that failed for the n-th time is tried again, by the partner's schedule. */
+int64_t outgoing_backoff(const struct partner *p, int attempts, int64_t now_ms);
+
+/* session_trace.c */
+struct session_trace *session_trace_new(struct gateway *g);
+void session_trace_free(struct session_trace *t);
+void session_trace_octets(struct session_trace *t, bool sent, struct span octets, int level);
+/* From here on the partner is known; lines held until now are handed on or dropped. */
+void session_trace_partner(struct session_trace *t, const char *partner, const char *code);
+/* Also collects the lines, for a test call. */
+void session_trace_collect(struct session_trace *t, struct arena *a, const char ***lines,
+                           size_t *n);
+
+#endif

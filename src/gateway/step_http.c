@@ -1,0 +1,91 @@
+/* The step `http`: the document as the body of a request. Any answer from 200 to 299 is success;
+ * 4xx (but 408 and 429) is final; everything else is tried again. */
+#include "gateway/delivery.h"
+
+#include "net/http.h"
+
+#include <stdio.h>
+
+struct body {
+    struct payload_reader *reader;
+    uint64_t at;
+};
+
+static bool read_body(void *context, struct room room, size_t *n)
+{
+    struct body *b = context;
+    struct err err;
+
+    if (!payload_read(b->reader, b->at, room, n, &err))
+        return false;
+    b->at += *n;
+    return true;
+}
+
+static const char *header(struct arena *a, const char *name, const char *value)
+{
+    char *line = arena_printf(a, "%s: %s", name, value == NULL ? "" : value);
+
+    for (char *p = line; p != NULL && *p != '\0'; p++)
+        if ((unsigned char)*p < 0x20)
+            *p = ' ';
+    return line;
+}
+
+static bool final_status(int status)
+{
+    return status >= 400 && status < 500 && status != 408 && status != 429;
+}
+
+enum step_outcome step_http(struct step_context *c)
+{
+    struct body body = { 0 };
+    struct http_reply reply = { 0 };
+    struct err err = { 0 };
+    char *url = NULL;
+    const char *type = c->step->u.http.content_type;
+    const char *headers[] = {
+        header(c->arena, "Content-Type", type == NULL ? "application/octet-stream" : type),
+        header(c->arena, "X-Waybill-Document",
+               arena_printf(c->arena, "%lld", (long long)c->d->id)),
+        header(c->arena, "X-Waybill-Name", c->d->name),
+        header(c->arena, "X-Waybill-From", c->d->from),
+        header(c->arena, "X-Waybill-To", c->d->to),
+        header(c->arena, "X-Waybill-Redelivered", c->x->redelivered ? "true" : "false"),
+        NULL,
+    };
+    struct http_call call = { .method = c->step->u.http.method,
+                              .headers = headers,
+                              .read = read_body,
+                              .read_context = &body,
+                              .read_length = c->d->opened.size,
+                              .timeout_ms = c->step->u.http.timeout_ms,
+                              .answer_max = 64 * 1024 };
+    bool answered = false;
+
+    if (call.method == NULL)
+        call.method = "POST";
+    if (template_expand(c->step->u.http.url, c->d, c->x, c->arena, &url, &err) &&
+        payload_open(c->g->store, c->d->id, document_opened_role(c->d), &c->d->opened,
+                     &body.reader, &err)) {
+        call.url = url;
+        answered = http_call(&call, c->arena, &reply, &err);
+    }
+    payload_reader_free(body.reader);
+    if (answered && reply.status >= 200 && reply.status < 300) {
+        (void)snprintf(c->text, sizeof(c->text), "%s %s: %d", call.method, url, reply.status);
+        return STEP_DONE;
+    }
+    if (answered)
+        (void)snprintf(c->text, sizeof(c->text), "%s %s: HTTP status %d: %.*s", call.method,
+                       url, reply.status, (int)(reply.body.n < 200 ? reply.body.n : 200),
+                       reply.body.n > 0 ? (const char *)reply.body.p : "");
+    else
+        (void)snprintf(c->text, sizeof(c->text), "%s %s: %s", call.method,
+                       url == NULL ? "" : url, err.text);
+    if ((answered && final_status(reply.status)) ||
+        (uint32_t)c->attempts >= c->step->u.http.retries)
+        return STEP_FAILED;
+    c->later_ms = net_wall_ms() + (int64_t)c->step->u.http.retry_delay_ms;
+    return STEP_LATER;
+}
