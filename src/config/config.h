@@ -40,6 +40,7 @@ void config_problems_free(struct config_problems *ps);
 struct config_at {
     unsigned line, column;
 };
+struct config_place; /* where each value stood; for config_check */
 
 /* A secret: given in place, or the name of a file in the secrets directory. */
 struct config_secret {
@@ -56,7 +57,8 @@ struct config_oftp2_endpoint {
     bool session_level_encryption;
     const char *server_ssl_certificate; /* name of a certificate component */
     bool require_client_ssl;
-    const char *trusted_certificates; /* certificate component with the authorities of client certificates */
+    /* certificate component with the authorities of client certificates */
+    const char *trusted_certificates;
     struct config_at at;
 };
 
@@ -65,20 +67,20 @@ struct config_oftp2_server {
     size_t endpoints_n;
     const char *cipher_suite; /* default AES_RSA_SHA256 */
     bool require_secure_authentication;
-    uint32_t buffer_size;   /* SSIDSDEB, default 99999, 128..99999 */
-    uint32_t credit;        /* SSIDCRED, default 999, 1..999       */
-    bool compression;       /* buffer compression, default false   */
-    bool restart;           /* default true                        */
+    uint32_t buffer_size;                 /* SSIDSDEB, default 99999, 128..99999 */
+    uint32_t credit;                      /* SSIDCRED, default 999, 1..999       */
+    bool compression;                     /* buffer compression, default false   */
+    bool restart;                         /* default true                        */
     uint32_t max_connections;             /* default 1000 */
     uint32_t max_connections_per_address; /* default 100  */
     uint32_t max_sessions_per_partner;    /* default 10   */
-    uint64_t start_timeout_ms;      /* default 60s  */
-    uint64_t inactivity_timeout_ms; /* default 180s */
-    uint64_t end_file_timeout_ms;   /* default 360s */
-    uint64_t disconnect_timeout_ms; /* default 10s  */
-    uint64_t max_file_size;         /* octets, default 0: none */
-    uint64_t duplicate_memory_ms;   /* default 30d  */
-    uint64_t partial_memory_ms;     /* default 7d   */
+    uint64_t start_timeout_ms;            /* default 60s  */
+    uint64_t inactivity_timeout_ms;       /* default 180s */
+    uint64_t end_file_timeout_ms;         /* default 360s */
+    uint64_t disconnect_timeout_ms;       /* default 10s  */
+    uint64_t max_file_size;               /* octets, default 0: none */
+    uint64_t duplicate_memory_ms;         /* default 30d  */
+    uint64_t partial_memory_ms;           /* default 7d   */
 };
 
 struct config_runtime {
@@ -101,6 +103,8 @@ struct config_runtime {
         const char *level;  /* "error", "warn", "info" (default), "debug" */
         const char *format; /* "text" (default), "json" */
     } log;
+    bool as2_server_given; /* the file has as2_server: checked, but this version serves none */
+    const struct config_place *places;
 };
 
 /* Given: config_runtime_free. NULL when there are problems (added to *ps). */
@@ -124,7 +128,7 @@ struct config_certificate {
 struct config_oftp2_party { /* in an identity, a partner, or an operation's from and to */
     const char *odette_id;
     struct config_secret password;
-    bool password_any; /* password: any  -- do not check */
+    bool password_any; /* password: {any: true}  -- do not check */
     /* names of certificate components; checked to exist, used from the next release step on */
     const char *acknowledgment_verification_certificate;
     const char *signature_verification_certificate;
@@ -149,19 +153,21 @@ struct config_partner {
     const char *host;
     uint16_t port; /* default 3305, or 6619 with encryption */
     bool session_level_encryption;
-    const char *server_ssl_certificate; /* what the partner's server must show or be issued by; NULL: system authorities */
-    bool verify_host_name;              /* default true */
-    const char *client_certificate;     /* ours, with key (setting: client_ssl_certificate of the identity wins) */
-    const char *identity;               /* default identity for calls and sends; may be NULL */
-    uint64_t poll_ms;                   /* 0: no polling */
+    /* what the partner's server must show or be issued by; NULL: system authorities */
+    const char *server_ssl_certificate;
+    bool verify_host_name; /* default true */
+    /* ours, with key; client_ssl_certificate of the identity goes before it */
+    const char *client_certificate;
+    const char *identity; /* default identity for calls and sends; may be NULL */
+    uint64_t poll_ms;     /* 0: no polling */
     uint64_t retry_first_ms, retry_max_ms; /* default 1m, 60m */
-    uint32_t retry_attempts;            /* default 0: no limit */
-    uint64_t receipt_timeout_ms;        /* overdue after; default 24h; 0 never */
-    int level_min, level_max;           /* default 1 .. 5 (settings "1.2","1.3","1.4","2.0") */
-    uint32_t buffer_size, credit;       /* 0: the server's */
-    int compression, restart;           /* -1: the server's, 0, 1 */
+    uint32_t retry_attempts;               /* default 0: no limit */
+    uint64_t receipt_timeout_ms;           /* overdue after; default 24h; 0 never */
+    int level_min, level_max;     /* default 1 .. 5 (settings "1.2","1.3","1.4","2.0") */
+    uint32_t buffer_size, credit; /* 0: the server's */
+    int compression, restart;     /* -1: the server's, 0, 1 */
     bool tolerate_buffer_plus_one;
-    const char *call_for_receipts;      /* not used when host is NULL: "yes" default, "no" */
+    const char *call_for_receipts; /* not used when host is NULL: "yes" default, "no" */
 };
 
 enum config_step_kind { STEP_WRITE, STEP_EXEC, STEP_HTTP, STEP_SEND };
@@ -180,7 +186,7 @@ struct config_step {
             uint64_t timeout_ms;        /* default 60s */
         } exec;
         struct {
-            const char *url; /* template */
+            const char *url;          /* template */
             const char *method;       /* default POST */
             const char *content_type; /* default application/octet-stream */
             uint64_t timeout_ms;      /* default 60s */
@@ -206,9 +212,9 @@ enum config_acknowledge { ACK_RECEIVED, ACK_PROCESSED, ACK_MANUAL, ACK_NONE };
 enum config_three { REQUIRE_NO, REQUIRE_YES };
 
 struct config_process {
-    const char *listen;                 /* "oftp2-server" */
+    const char *listen;                     /* "oftp2-server" */
     const char *from_partner, *to_identity; /* {partner: acme}, {identity: us}; else NULL */
-    struct config_oftp2_party from, to; /* in place; odette_id NULL when referred to */
+    struct config_oftp2_party from, to;     /* in place; odette_id NULL when referred to */
     struct config_at from_at, to_at;
     struct {
         bool is_signed, encrypted, compressed, signed_receipt;
@@ -220,12 +226,13 @@ struct config_process {
     } archiving;
     struct config_tracking *tracking;
     size_t tracking_n;
-    uint64_t max_file_size;          /* octets; 0: the server's */
-    const char *formats;             /* allowed SFIDFMT, default "FVUT" */
-    uint32_t max_record_length;      /* default 99999 */
-    const char *file_name;           /* pattern for SFIDDSN (shell wildcards), NULL: any */
-    const char *record_delimiter;    /* "none", "lf", "crlf": opened F and V files; default "none" for F, "lf" for V when NULL */
-    bool reject_duplicates;          /* default true */
+    uint64_t max_file_size;     /* octets; 0: the server's */
+    const char *formats;        /* allowed SFIDFMT, default "FVUT" */
+    uint32_t max_record_length; /* default 99999 */
+    const char *file_name;      /* pattern for SFIDDSN (shell wildcards), NULL: any */
+    /* "none", "lf", "crlf": opened F and V files; NULL: "none" for F, "lf" for V */
+    const char *record_delimiter;
+    bool reject_duplicates; /* default true */
     struct config_step *steps;
     size_t steps_n;
 };
@@ -233,10 +240,11 @@ struct config_process {
 struct config_component {
     struct arena arena; /* holds all of it */
     enum config_kind kind;
-    const char *name;  /* a-z 0-9 - _ . , 1 to 64 */
+    const char *name; /* a-z 0-9 - _ . , 1 to 64 */
     const char *file;
     struct config_at at;
     const char *text; /* its own YAML document, as it stood */
+    const struct config_place *places;
     union {
         struct config_certificate certificate;
         struct config_identity identity;
@@ -256,14 +264,16 @@ void config_component_free(struct config_component *c);
 
 /* Checks over all components together: references that lead nowhere, missing passwords,
  * certificates without keys, templates with unknown names. Adds to *ps; false when it did. */
-MUST_CHECK bool config_check(const struct config_runtime *rt, struct config_component *const *all,
-                             size_t n, struct config_problems *ps);
+MUST_CHECK bool config_check(const struct config_runtime *rt,
+                             struct config_component *const *all, size_t n,
+                             struct config_problems *ps);
 
 /* The value of a secret: in place, from environment WAYBILL_SECRET_<NAME> (upper case, '-' and
  * '.' as '_'), or the first line of <secrets_directory>/<name>. text: at least 256 octets.
  * FAIL_LOCAL says which file was looked for. A NULL secret (neither) gives "". */
-MUST_CHECK bool config_secret_get(const struct config_runtime *rt, const struct config_secret *s,
-                                  char *text, size_t cap, struct err *err);
+MUST_CHECK bool config_secret_get(const struct config_runtime *rt,
+                                  const struct config_secret *s, char *text, size_t cap,
+                                  struct err *err);
 
 /* All settings with their values, defaults included, as YAML with comments (`waybill dump`).
  * Secrets in place are shown as ***. Given: free(). */

@@ -1,0 +1,257 @@
+/* Checks over all components together. The rows say which settings refer to components and
+ * which are templates. */
+#include "config/schema_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct check {
+    struct config_component **sorted; /* by kind and name */
+    size_t n;
+    struct config_problems *ps;
+    /* what is being looked at */
+    const char *file, *what;
+    const struct config_place *places;
+    struct config_at at;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct config_component *x = *(struct config_component *const *)a;
+    const struct config_component *y = *(struct config_component *const *)b;
+
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static const struct config_component *find(const struct check *c, enum config_kind kind,
+                                           const char *name)
+{
+    struct config_component wanted = { .kind = kind, .name = name };
+    struct config_component *p = &wanted, **found;
+
+    found = c->n == 0
+                ? NULL
+                : bsearch(&p, c->sorted, c->n, sizeof(struct config_component *), by_name);
+    return found == NULL ? NULL : *found;
+}
+
+static struct config_at place_of(const struct check *c, const void *value)
+{
+    for (const struct config_place *p = c->places; p != NULL; p = p->next)
+        if (p->value == value)
+            return p->at;
+    return c->at;
+}
+
+static void problem(struct check *c, const void *value, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void problem(struct check *c, const void *value, const char *fmt, ...)
+{
+    struct config_at at = place_of(c, value);
+    char text[900];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    config_problem_add(c->ps, c->file, at.line, at.column, "%s: %s", c->what, text);
+}
+
+/* ---- references ---- */
+
+static const char *nearest_component(const struct check *c, enum config_kind kind,
+                                     const char *name)
+{
+    const char *near = NULL;
+
+    for (size_t i = 0; i < c->n; i++) {
+        const char *other = c->sorted[i]->name;
+
+        if (c->sorted[i]->kind != kind)
+            continue;
+        near = near == NULL ? scalar_nearest(name, &other, 1)
+                            : scalar_nearest(name, (const char *[]) { near, other }, 2);
+    }
+    return near;
+}
+
+static void check_reference(struct check *c, const struct row *row, const char *const *value)
+{
+    enum config_kind kind = row->refers == REFERS_PARTNER    ? CONFIG_PARTNER
+                            : row->refers == REFERS_IDENTITY ? CONFIG_IDENTITY
+                                                             : CONFIG_CERTIFICATE;
+    const char *kind_name = config_kind_name(kind), *near;
+    const struct config_component *to = find(c, kind, *value);
+
+    if (to == NULL) {
+        near = nearest_component(c, kind, *value);
+        problem(c, value,
+                "'%s' names the %s '%s', which does not exist; apply a component '%s: %s' or "
+                "correct the name%s%s%s",
+                row->name, kind_name, *value, kind_name, *value,
+                near != NULL ? " (did you mean '" : "", near != NULL ? near : "",
+                near != NULL ? "'?)" : "");
+    } else if (row->refers == REFERS_KEY && to->u.certificate.key_file == NULL) {
+        problem(c, value,
+                "'%s' names the certificate '%s', which has no private key; add key_file to "
+                "that component, or name another",
+                row->name, *value);
+    } else if (row->refers == REFERS_PARTNER && !to->u.partner.has_oftp2) {
+        problem(c, value, "'%s' names the partner '%s', which has no oftp2 settings; add them",
+                row->name, *value);
+    } else if (row->refers == REFERS_IDENTITY && !to->u.identity.has_oftp2) {
+        problem(c, value, "'%s' names the identity '%s', which has no oftp2 settings; add them",
+                row->name, *value);
+    }
+}
+
+/* ---- templates ---- */
+
+static void unknown_name(struct check *c, const struct row *row, const void *value,
+                         const char *name)
+{
+    const char *names[64];
+    char known[700];
+    size_t n = 0, used = 0;
+
+    for (; template_names[n].name != NULL && n < COUNT_OF(names); n++)
+        names[n] = template_names[n].name;
+    known[0] = '\0';
+    for (size_t i = 0; i < n && used < sizeof(known); i++)
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i == 0 ? "" : ", ",
+                                 names[i]);
+    problem(c, value, "'%s' has {{%s}}, which is unknown; known are %s", row->name, name,
+            known);
+}
+
+static bool known_name(const char *name)
+{
+    for (const struct template_name *t = template_names; t->name != NULL; t++)
+        if (strcmp(t->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void check_template(struct check *c, const struct row *row, const void *value,
+                           const char *text)
+{
+    while ((text = strstr(text, "{{")) != NULL) {
+        const char *end = strstr(text, "}}");
+        char name[64];
+        size_t n;
+
+        if (end == NULL) {
+            problem(c, value, "'%s' has {{ without }}; close it", row->name);
+            return;
+        }
+        text += 2;
+        text += strspn(text, " ");
+        n = text < end ? (size_t)(end - text) : 0;
+        while (n > 0 && text[n - 1] == ' ')
+            n--;
+        (void)snprintf(name, sizeof(name), "%.*s", (int)(n < sizeof(name) ? n : sizeof(name)),
+                       text);
+        if (n >= sizeof(name) || !known_name(name))
+            unknown_name(c, row, value, name);
+        text = end + 2;
+    }
+}
+
+static void check_row(void *ctx, const struct row *row, const void *value)
+{
+    struct check *c = ctx;
+    const char *const *text = value;
+
+    if (row->type == ROW_TEXTS && (row->flags & ROW_TEMPLATE)) {
+        const char *const *texts = *(const char *const *const *)value;
+
+        for (; texts != NULL && *texts != NULL; texts++)
+            check_template(c, row, texts, *texts);
+    } else if (row->type == ROW_TEXT && *text != NULL) {
+        if (row->refers != REFERS_NOWHERE)
+            check_reference(c, row, text);
+        if (row->flags & ROW_TEMPLATE)
+            check_template(c, row, value, *text);
+    }
+}
+
+/* ---- the rest ---- */
+
+static bool no_password(const struct config_oftp2_party *p)
+{
+    return p->password.value == NULL && p->password.name == NULL && !p->password_any;
+}
+
+static void check_process(struct check *c, const struct config_process *p)
+{
+    const struct config_component *partner;
+
+    if (p->from_partner == NULL)
+        return; /* in place: the loader has seen to it */
+    partner = find(c, CONFIG_PARTNER, p->from_partner);
+    if (partner != NULL && partner->u.partner.has_oftp2 &&
+        no_password(&partner->u.partner.oftp2))
+        problem(c, &p->from_partner,
+                "the partner '%s' has no password to be checked; add 'password' to it: the "
+                "value, {secret: name}, or {any: true} to accept any",
+                p->from_partner);
+}
+
+static void check_component(struct check *c, const struct config_component *x)
+{
+    char what[100];
+
+    (void)snprintf(what, sizeof(what), "%s %s", config_kind_name(x->kind), x->name);
+    c->file = x->file;
+    c->what = what;
+    c->places = x->places;
+    c->at = x->at;
+    schema_visit(component_mappings[x->kind], x, check_row, c);
+    if (x->kind == CONFIG_PROCESS)
+        check_process(c, &x->u.process);
+}
+
+static void check_twice(struct check *c)
+{
+    for (size_t i = 1; i < c->n; i++) {
+        const struct config_component *a = c->sorted[i - 1], *b = c->sorted[i];
+
+        if (by_name(&a, &b) == 0)
+            config_problem_add(c->ps, b->file, b->at.line, b->at.column,
+                               "%s %s is given twice (also at %s:%u); keep one, or give one "
+                               "another name",
+                               config_kind_name(b->kind), b->name,
+                               a->file == NULL ? "-" : a->file, a->at.line);
+    }
+}
+
+bool config_check(const struct config_runtime *rt, struct config_component *const *all,
+                  size_t n, struct config_problems *ps)
+{
+    struct check c = { .n = n, .ps = ps };
+    size_t before = ps->n;
+
+    c.sorted = calloc(n + 1, sizeof(struct config_component *));
+    if (c.sorted == NULL) {
+        config_problem_add(ps, NULL, 0, 0, "out of memory");
+        return false;
+    }
+    if (n > 0)
+        memcpy(c.sorted, all, n * sizeof(struct config_component *));
+    qsort(c.sorted, n, sizeof(struct config_component *), by_name);
+    check_twice(&c);
+    if (rt != NULL) {
+        c.file = rt->file;
+        c.what = "waybill.yaml";
+        c.places = rt->places;
+        schema_visit(&mapping_runtime, rt, check_row, &c);
+    }
+    for (size_t i = 0; i < n; i++)
+        check_component(&c, all[i]);
+    free(c.sorted);
+    return ps->n == before;
+}

@@ -1,0 +1,166 @@
+#include "config/schema_int.h"
+#include "config/text_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DUMP_WIDTH = 92 };
+
+static void indent(struct text *t, unsigned depth)
+{
+    text_put(t, "%*s", (int)(2 * depth), "");
+}
+
+/* The help of a row as comment lines. */
+static void comment(struct text *t, unsigned depth, const char *help)
+{
+    size_t room = DUMP_WIDTH - 2 * depth - 2;
+
+    while (*help != '\0') {
+        size_t n = strlen(help);
+
+        if (n > room) {
+            n = room;
+            while (n > 0 && help[n] != ' ')
+                n--;
+            if (n == 0)
+                n = strcspn(help, " ");
+        }
+        indent(t, depth);
+        text_put(t, "# %.*s\n", (int)n, help);
+        help += n;
+        help += strspn(help, " ");
+    }
+}
+
+/* Always quoted: nobody has to know which words YAML takes for something else. */
+static void quoted(struct text *t, const char *value)
+{
+    text_put(t, "\"");
+    for (; *value != '\0'; value++) {
+        if (*value == '"' || *value == '\\')
+            text_put(t, "\\%c", *value);
+        else if (*value == '\n')
+            text_put(t, "\\n");
+        else if ((unsigned char)*value < ' ' || *value == 0x7F)
+            text_put(t, "\\x%02X", (unsigned)(unsigned char)*value);
+        else
+            text_put(t, "%c", *value);
+    }
+    text_put(t, "\"");
+}
+
+static void choice(struct text *t, const struct row *row, int value)
+{
+    for (const struct word *w = row->words; w->name != NULL; w++)
+        if (w->value == value) {
+            text_put(t, "%s", w->name);
+            return;
+        }
+}
+
+static void scalar(struct text *t, const struct row *row, const void *value)
+{
+    char text[24];
+
+    switch (row->type) {
+    case ROW_WORD:
+        text_put(t, "%s", *(const char *const *)value);
+        break;
+    case ROW_CHOICE:
+        choice(t, row, *(const int *)value);
+        break;
+    case ROW_BOOL:
+        text_put(t, "%s", *(const bool *)value ? "true" : "false");
+        break;
+    case ROW_MAYBE:
+        text_put(t, "%s", *(const int *)value > 0 ? "true" : "false");
+        break;
+    case ROW_NUMBER:
+        text_put(t, "%u", *(const uint32_t *)value);
+        break;
+    case ROW_PORT:
+        text_put(t, "%u", *(const uint16_t *)value);
+        break;
+    case ROW_DURATION:
+        scalar_duration_text(*(const uint64_t *)value, text);
+        text_put(t, "%s", text);
+        break;
+    case ROW_SIZE:
+        scalar_size_text(*(const uint64_t *)value, text);
+        text_put(t, "%s", text);
+        break;
+    case ROW_SECRET:
+    case ROW_PASSWORD:
+        text_put(t, "\"***\"");
+        break;
+    default:
+        quoted(t, *(const char *const *)value);
+        break;
+    }
+}
+
+/* Whether there is a value to show. */
+static bool has_value(const struct row *row, const void *value)
+{
+    if (row->type == ROW_TEXT || row->type == ROW_WORD)
+        return *(const char *const *)value != NULL;
+    if (row->type == ROW_SECRET || row->type == ROW_PASSWORD)
+        return ((const struct config_secret *)value)->value != NULL;
+    return row->type != ROW_MAYBE || *(const int *)value >= 0;
+}
+
+static void dump_mapping(struct text *t, const struct mapping *m, const void *target,
+                         unsigned depth);
+
+static void dump_list(struct text *t, const struct row *row, const void *target, unsigned depth)
+{
+    const uint8_t *item;
+    size_t n;
+
+    memcpy(&item, row_value(row, target), sizeof(item));
+    memcpy(&n, (const uint8_t *)target + row->also, sizeof(n));
+    indent(t, depth);
+    text_put(t, n == 0 ? "%s: []\n" : "%s:\n", row->name);
+    for (; n > 0; n--, item += row->sub->size) {
+        indent(t, depth + 1);
+        text_put(t, "-\n");
+        dump_mapping(t, row->sub, item, depth + 2);
+    }
+}
+
+static void dump_mapping(struct text *t, const struct mapping *m, const void *target,
+                         unsigned depth)
+{
+    for (size_t i = 0; i < m->rows_n; i++) {
+        const struct row *row = &m->rows[i];
+        const void *value = row_value(row, target);
+
+        comment(t, depth, row->help);
+        if (row->flags & ROW_DETACHED) {
+            comment(t, depth, "(not shown)");
+        } else if (row->type == ROW_MAP) {
+            indent(t, depth);
+            text_put(t, "%s:\n", row->name);
+            dump_mapping(t, row->sub, value, depth + 1);
+        } else if (row->type == ROW_LIST) {
+            dump_list(t, row, target, depth);
+        } else if (has_value(row, value)) {
+            indent(t, depth);
+            text_put(t, "%s: ", row->name);
+            scalar(t, row, value);
+            text_put(t, "\n");
+        } else {
+            indent(t, depth);
+            text_put(t, "# %s: not set\n", row->name);
+        }
+    }
+}
+
+char *config_runtime_dump(const struct config_runtime *c)
+{
+    struct text t = { 0 };
+
+    dump_mapping(&t, &mapping_runtime, c, 0);
+    return text_done(&t);
+}
