@@ -1,0 +1,78 @@
+#include "cli/bench.h"
+
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool size_of(const char *text, uint64_t *size)
+{
+    char *end = NULL;
+    double v = strtod(text, &end);
+    double unit = 1;
+
+    switch (*end) {
+    case 'K':
+    case 'k':
+        unit = 1e3;
+        end++;
+        break;
+    case 'M':
+    case 'm':
+        unit = 1e6;
+        end++;
+        break;
+    case 'G':
+    case 'g':
+        unit = 1e9;
+        end++;
+        break;
+    default:
+        break;
+    }
+    if (end == text || *end != '\0' || v <= 0 || v * unit > 1e15)
+        return false;
+    *size = (uint64_t)(v * unit);
+    return true;
+}
+
+static int misused(const char *what)
+{
+    (void)fprintf(
+        stderr,
+        "waybill bench: %s\nusage: waybill bench oftp2 [--size 1G] [--tls] [--runs 1] "
+        "[--directory DIR] [--json]\n",
+        what);
+    return 2;
+}
+
+int bench_main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "size", required_argument, NULL, 's' }, { "tls", no_argument, NULL, 't' },
+        { "runs", required_argument, NULL, 'r' }, { "directory", required_argument, NULL, 'd' },
+        { "json", no_argument, NULL, 'j' },       { NULL, 0, NULL, 0 },
+    };
+    struct bench_options o = { .size = 1000000000, .runs = 1 };
+    int c;
+
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 's' && !size_of(optarg, &o.size))
+            return misused("--size takes a number with K, M or G, such as 1G");
+        else if (c == 't')
+            o.tls = true;
+        else if (c == 'r' && ((o.runs = atoi(optarg)) < 1 || o.runs > 100))
+            return misused("--runs takes a number from 1 to 100");
+        else if (c == 'd')
+            o.directory = optarg;
+        else if (c == 'j')
+            o.json = true;
+        else if (c == '?')
+            return misused("unknown option");
+    }
+    if (optind >= argc || strcmp(argv[optind], "oftp2") != 0)
+        return misused("name the benchmark: oftp2");
+    return bench_oftp2(&o);
+}

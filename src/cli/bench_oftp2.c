@@ -1,0 +1,370 @@
+/* `waybill bench oftp2`: two gateways, each a process of its own with its own store, one file from
+ * the one to the other. What is timed goes from the sender's commit to EFPA in the sender's store:
+ * connecting, log-on, transfer, the receiver's sync and both commits. */
+#include "cli/bench.h"
+
+#include "gateway/gateway.h"
+#include "net/log.h"
+#include "net/net.h"
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SENDER   "O0013000001BENCHA"
+#define RECEIVER "O0013000002BENCHB"
+
+struct result {
+    double mb_per_s;
+    double sender_mb, receiver_mb; /* peak resident memory */
+};
+
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+static bool write_file(const char *dir, const char *name, const char *text, struct err *err)
+{
+    char path[400];
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    f = fopen(path, "we");
+    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0)
+        return FAIL(err, FAIL_LOCAL, 0, "cannot write '%s': %m", path);
+    return true;
+}
+
+static struct gateway *start(const char *dir, const char *side, bool listens, bool tls,
+                             struct err *err)
+{
+    struct config_problems ps = { 0 };
+    struct config_runtime *rt;
+    struct gateway *g = NULL;
+    char yaml[2000], line[600], file[64];
+
+    (void)snprintf(yaml, sizeof(yaml),
+                   "runtime: {name: %s, data_directory: %s/%s}\nstore: sqlite\n"
+                   "oftp2_server:\n  buffer_size: 99999\n  credit: 999\n%s%s"
+                   "admin: {listen: \"\"}\n",
+                   side, dir, side,
+                   listens ? "  endpoints:\n    - {host: 127.0.0.1, port: 0" : "",
+                   !listens ? ""
+                   : tls    ? ", session_level_encryption: true, server_ssl_certificate: tls}\n"
+                            : "}\n");
+    (void)snprintf(file, sizeof(file), "%s.yaml", side);
+    rt = config_runtime_parse(span_text(yaml), file, &ps);
+    if (rt == NULL && ps.first != NULL) {
+        config_problem_line(ps.first, line, sizeof(line));
+        (void)FAIL(err, FAIL_LOCAL, 0, "%s", line);
+    }
+    config_problems_free(&ps);
+    return rt != NULL && gateway_start(rt, &g, err) ? g : NULL;
+}
+
+static bool apply(struct gateway *g, const char *yaml, struct err *err)
+{
+    struct config_problems ps = { 0 };
+    struct arena a = { 0 };
+    struct gateway_applied *list;
+    size_t n;
+    bool ok =
+        gateway_apply(g, span_text(yaml), "bench", false, "bench", &a, &list, &n, &ps, err);
+
+    if (!ok && ps.first != NULL)
+        config_problem_line(ps.first, err->text, sizeof(err->text));
+    config_problems_free(&ps);
+    arena_free(&a);
+    return ok;
+}
+
+/* ---- the receiving process --------------------------------------------------------------- */
+
+static bool receiver(const char *dir, bool tls, int ready, int stop, struct err *err)
+{
+    struct gateway *g = start(dir, "receiver", true, tls, err);
+    struct gateway_endpoint *ep;
+    struct arena a = { 0 };
+    char yaml[2000], byte;
+    size_t n;
+    bool ok = g != NULL;
+
+    (void)snprintf(
+        yaml, sizeof(yaml),
+        "%s%s%s%s%s---\nprocess: bench\nstart:\n  listen: oftp2-server\n  operation:\n"
+        "    from: {odette_id: " SENDER ", password: PWA}\n"
+        "    to: {odette_id: " RECEIVER ", password: PWB}\nsteps: []\n",
+        tls ? "certificate: tls\nfile: " : "", tls ? dir : "",
+        tls ? "/tls.pem\nkey_file: " : "", tls ? dir : "", tls ? "/tls.key\n" : "");
+    ok = ok && apply(g, tls ? yaml : strstr(yaml, "process:"), err);
+    if (ok) {
+        gateway_endpoints(g, &a, &ep, &n);
+        ok = n == 1 && write(ready, &ep[0].port, sizeof(ep[0].port)) == sizeof(ep[0].port);
+        (void)!read(stop, &byte, 1);
+    }
+    gateway_stop(g);
+    arena_free(&a);
+    return ok;
+}
+
+/* ---- the sending process ----------------------------------------------------------------- */
+
+/* EDI-like text: segments of changing numbers, so that nothing folds it away. */
+static void fill_text(uint8_t *p, size_t n, uint64_t *line)
+{
+    size_t at = 0;
+
+    while (at < n) {
+        char text[80];
+        int len =
+            snprintf(text, sizeof(text), "LIN+%llu++%09llu:IN'QTY+21:%llu'\r\n",
+                     (unsigned long long)*line, (unsigned long long)(*line * 7919 % 1000000007),
+                     (unsigned long long)(*line % 977));
+        size_t take = n - at < (size_t)len ? n - at : (size_t)len;
+
+        memcpy(p + at, text, take);
+        at += take;
+        (*line)++;
+    }
+}
+
+static bool queue(struct gateway *g, uint64_t size, struct gateway_outgoing **o,
+                  struct err *err)
+{
+    struct gateway_send w = { .partner = "receiver", .name = "BENCH", .listener = "bench" };
+    enum { PIECE = 1024 * 1024 };
+    uint8_t *piece = malloc(PIECE);
+    uint64_t left = size, line = 1;
+    bool ok = piece != NULL && gateway_send_begin(g, &w, o, err);
+
+    while (ok && left > 0) {
+        size_t n = left < PIECE ? (size_t)left : PIECE;
+
+        fill_text(piece, n, &line);
+        ok = gateway_send_octets(*o, span_of(piece, n), err);
+        left -= n;
+    }
+    free(piece);
+    return ok;
+}
+
+static bool wait_sent(struct gateway *g, int64_t id, struct err *err)
+{
+    for (;;) {
+        struct arena a = { 0 };
+        struct document d = { 0 };
+        bool found = false;
+        bool ok = store_get_document(gateway_store(g), id, &a, &d, &found, err);
+        enum document_state st = d.state;
+
+        if (ok && st == DOC_FAILED)
+            ok = FAIL(err, FAIL_LOCAL, 0, "the transfer failed: %s", d.reason);
+        arena_free(&a);
+        if (!ok || st == DOC_SENT || st == DOC_ACKNOWLEDGED)
+            return ok;
+        (void)usleep(2000);
+    }
+}
+
+static bool sender(const char *dir, const struct bench_options *o, uint16_t port,
+                   double *seconds, struct err *err)
+{
+    struct gateway *g = start(dir, "sender", false, false, err);
+    struct gateway_outgoing *out = NULL;
+    char yaml[2000];
+    int64_t id = 0;
+    double begin;
+    bool ok = g != NULL;
+
+    (void)snprintf(yaml, sizeof(yaml),
+                   "%s%s%sidentity: sender\noftp2: {odette_id: " SENDER ", password: PWA}\n"
+                   "---\npartner: receiver\noftp2: {odette_id: " RECEIVER ", password: PWB, "
+                   "host: 127.0.0.1, port: %u, identity: sender%s}\n",
+                   o->tls ? "certificate: tls\nfile: " : "", o->tls ? dir : "",
+                   o->tls ? "/tls.pem\n---\n" : "", port,
+                   o->tls ? ", session_level_encryption: true, server_ssl_certificate: tls, "
+                            "verify_host_name: false"
+                          : "");
+    ok = ok && apply(g, yaml, err) && queue(g, o->size, &out, err);
+    begin = bench_seconds();
+    ok = ok && gateway_send_commit(out, &id, err) && wait_sent(g, id, err);
+    *seconds = bench_seconds() - begin;
+    gateway_send_free(out);
+    gateway_stop(g);
+    return ok;
+}
+
+/* ---- the run ----------------------------------------------------------------------------- */
+
+static pid_t child(void)
+{
+    pid_t pid;
+
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        log_setup("error", "text");
+    }
+    return pid;
+}
+
+static void complain(const struct err *err)
+{
+    (void)fprintf(stderr, "waybill bench: %s\n", err->text);
+}
+
+static bool end_child(pid_t pid, double *peak_mb)
+{
+    struct rusage ru;
+    int status = 1;
+
+    if (pid <= 0 || wait4(pid, &status, 0, &ru) != pid)
+        return false;
+    *peak_mb = (double)ru.ru_maxrss / 1024;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool transfer(const char *dir, const struct bench_options *o, struct result *r)
+{
+    int ready[2] = { -1, -1 }, stop[2] = { -1, -1 }, done[2] = { -1, -1 };
+    struct err err = { 0 };
+    uint16_t port = 0;
+    double seconds = 0;
+    pid_t rx, tx = -1;
+    bool ok;
+
+    if (pipe(ready) != 0 || pipe(stop) != 0 || pipe(done) != 0)
+        return false;
+    rx = child();
+    if (rx == 0) {
+        (void)close(ready[0]);
+        (void)close(stop[1]);
+        ok = receiver(dir, o->tls, ready[1], stop[0], &err);
+        if (!ok)
+            complain(&err);
+        _exit(ok ? 0 : 1);
+    }
+    (void)close(ready[1]);
+    ok = rx > 0 && read(ready[0], &port, sizeof(port)) == sizeof(port);
+    if (ok) {
+        tx = child();
+        if (tx == 0) {
+            (void)close(stop[1]);
+            ok = sender(dir, o, port, &seconds, &err);
+            if (!ok)
+                complain(&err);
+            _exit(ok && write(done[1], &seconds, sizeof(seconds)) == sizeof(seconds) ? 0 : 1);
+        }
+    }
+    (void)close(done[1]);
+    ok = ok && read(done[0], &seconds, sizeof(seconds)) == sizeof(seconds);
+    ok = end_child(tx, &r->sender_mb) && ok;
+    (void)close(stop[1]);
+    ok = end_child(rx, &r->receiver_mb) && ok;
+    (void)close(stop[0]);
+    (void)close(ready[0]);
+    (void)close(done[0]);
+    r->mb_per_s = seconds > 0 ? (double)o->size / 1e6 / seconds : 0;
+    return ok;
+}
+
+static bool in_directory(const char *base, const struct bench_options *o, struct result *best)
+{
+    struct err err = { 0 };
+    char dir[300], *cert = NULL, *key = NULL;
+    bool ok;
+
+    (void)snprintf(dir, sizeof(dir), "%s/waybill-bench-XXXXXX", base);
+    if (mkdtemp(dir) == NULL) {
+        (void)fprintf(stderr, "waybill bench: cannot make a directory in '%s': %m\n", base);
+        return false;
+    }
+    ok = bench_certificate(&cert, &key, &err) && write_file(dir, "tls.pem", cert, &err) &&
+         write_file(dir, "tls.key", key, &err);
+    if (!ok)
+        complain(&err);
+    *best = (struct result) { 0 };
+    for (int i = 0; ok && i < o->runs; i++) {
+        struct result r = { 0 };
+        char path[340];
+
+        ok = transfer(dir, o, &r);
+        if (r.mb_per_s > best->mb_per_s)
+            best->mb_per_s = r.mb_per_s;
+        if (r.sender_mb > best->sender_mb)
+            best->sender_mb = r.sender_mb;
+        if (r.receiver_mb > best->receiver_mb)
+            best->receiver_mb = r.receiver_mb;
+        (void)snprintf(path, sizeof(path), "%s/sender", dir);
+        (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        (void)snprintf(path, sizeof(path), "%s/receiver", dir);
+        (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    free(cert);
+    free(key);
+    (void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return ok;
+}
+
+static void print(const struct bench_options *o, const char *where, const struct result *r,
+                  double limit)
+{
+    const char *raw = o->tls ? "raw TLS" : "raw TCP";
+    double peak = r->sender_mb > r->receiver_mb ? r->sender_mb : r->receiver_mb;
+
+    if (o->json)
+        (void)printf(
+            "{\"benchmark\": \"oftp2\", \"size\": %llu, \"tls\": %s, \"buffer\": 99999, "
+            "\"credit\": 999, \"directory\": \"%s\", \"mb_per_s\": %.1f, "
+            "\"limit\": %.1f, \"limit_unit\": \"MB/s %s on loopback\", "
+            "\"ratio\": %.3f, \"peak_rss_mb\": %.1f, \"sender_rss_mb\": %.1f, "
+            "\"receiver_rss_mb\": %.1f}\n",
+            (unsigned long long)o->size, o->tls ? "true" : "false", where, r->mb_per_s, limit,
+            raw, r->mb_per_s / limit, peak, r->sender_mb, r->receiver_mb);
+    else
+        (void)printf("oftp2 %s, %.0f MB, payloads in %s: %.0f MB/s, %.2f of %s on loopback "
+                     "(%.0f MB/s); peak memory %.1f MB sender, %.1f MB receiver\n",
+                     o->tls ? "TLS" : "plain", (double)o->size / 1e6, where, r->mb_per_s,
+                     r->mb_per_s / limit, raw, limit, r->sender_mb, r->receiver_mb);
+    (void)fflush(stdout);
+}
+
+int bench_oftp2(const struct bench_options *o)
+{
+    const char *disk = getenv("TMPDIR");
+    const char *where[] = { o->directory != NULL ? o->directory : "/dev/shm",
+                            o->directory != NULL ? NULL
+                            : disk != NULL       ? disk
+                                                 : "/var/tmp" };
+    struct err err = { 0 };
+
+    for (size_t i = 0; i < COUNT_OF(where) && where[i] != NULL; i++) {
+        struct result r;
+        double before = 0, after = 0;
+
+        /* The limit is measured before and after: the machine may have company. */
+        if (!bench_raw(o->tls, o->size, &before, &err)) {
+            complain(&err);
+            return 1;
+        }
+        if (!in_directory(where[i], o, &r))
+            return 1;
+        if (!bench_raw(o->tls, o->size, &after, &err)) {
+            complain(&err);
+            return 1;
+        }
+        print(o, where[i], &r, before > after ? before : after);
+    }
+    return 0;
+}
