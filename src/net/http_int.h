@@ -24,7 +24,7 @@ struct http_parse {
     const char *why;
 
     bool has_head;
-    bool in_value, in_url;
+    bool in_value, in_url, in_fold;
     const char *piece_end;           /* of the last piece: a gap before the next is a fold */
     struct room body;                /* where body octets go */
     size_t body_n;                   /* how many went there  */

@@ -52,31 +52,47 @@ static int on_field(http_parser *parser, const char *at, size_t n)
         if (p->fields_n == HTTP_FIELDS_MAX)
             return refuse(p, 431, "there are too many header fields");
         p->fields[p->fields_n++] = (struct http_field) { start(p), "" };
-        p->in_value = false;
+        p->in_value = p->in_fold = false;
     }
     return put(p, at, n) ? 0 : refuse(p, 431, "the header is too long");
 }
 
-/* RFC 9112 5.2: a folded line goes on after blanks, which count as one. The parser skips them,
- * so the next piece does not begin where the last one ended. */
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* RFC 9112 5.2: the blanks around the end of a folded line count as one. */
+static bool join_fold(struct http_parse *p, const char *value)
+{
+    while (p->text + p->text_n > value && is_blank(p->text[p->text_n - 1]))
+        p->text_n--;
+    return p->text + p->text_n == value || put(p, " ", 1);
+}
+
+/* The parser leaves out the line end of a fold: then a piece does not begin where the one
+ * before ended. */
 static int on_value(http_parser *parser, const char *at, size_t n)
 {
     struct http_parse *p = parser->data;
     struct http_field *f;
-    bool folded = p->in_value && at != p->piece_end;
 
     if (p->has_head)
         return 0;
     f = &p->fields[p->fields_n - 1];
     if (!p->in_value)
         f->value = start(p);
+    else if (at != p->piece_end)
+        p->in_fold = true;
     p->in_value = true;
     p->piece_end = at + n;
-    if (folded && n > 0) {
-        while (p->text + p->text_n > f->value &&
-               (p->text[p->text_n - 1] == ' ' || p->text[p->text_n - 1] == '\t'))
-            p->text_n--;
-        if (p->text + p->text_n > f->value && !put(p, " ", 1))
+    while (p->in_fold && n > 0 && is_blank(*at)) {
+        at++;
+        n--;
+    }
+    if (p->in_fold && n > 0) {
+        p->in_fold = false;
+        if (!join_fold(p, f->value))
             return refuse(p, 431, "the header is too long");
     }
     return put(p, at, n) ? 0 : refuse(p, 431, "the header is too long");
@@ -137,7 +153,7 @@ void http_parse_begin(struct http_parse *p, bool keep)
     p->url = "";
     p->fields_n = p->text_n = 0;
     p->keep_alive = p->expects = p->complete = p->has_head = false;
-    p->in_value = p->in_url = false;
+    p->in_value = p->in_url = p->in_fold = false;
     p->status = 0;
     p->why = NULL;
     p->piece_end = NULL;
@@ -265,7 +281,7 @@ static void trim_values(struct http_parse *p)
 
         if (*value == '\0') /* may be the constant "" */
             continue;
-        while (n > 0 && (p->text[from + n - 1] == ' ' || p->text[from + n - 1] == '\t'))
+        while (n > 0 && is_blank(p->text[from + n - 1]))
             p->text[from + --n] = '\0';
     }
 }

@@ -1,0 +1,343 @@
+/* Requests from arrays: the same however they are cut. */
+#include "support.h"
+
+#include "net/http_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct http_parse *p;
+
+static int up(void **state)
+{
+    (void)state;
+    p = malloc(sizeof(*p));
+    assert_non_null(p);
+    http_parse_begin(p, false);
+    return 0;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    free(p);
+    return 0;
+}
+
+/* Feeds text in pieces of at most chunk octets until the head is whole; the rest stays fed. */
+static enum http_step feed_head(struct span text, size_t chunk, struct span *rest)
+{
+    enum http_step step = HTTP_MORE;
+
+    while (step == HTTP_MORE && text.n > 0) {
+        struct room room = http_parse_room(p);
+        size_t n = text.n < chunk ? text.n : chunk;
+
+        assert_true(room.n > 0);
+        n = n < room.n ? n : room.n;
+        memcpy(room.p, text.p, n);
+        http_parse_filled(p, n);
+        span_skip(&text, n);
+        step = http_parse_head(p);
+    }
+    *rest = text;
+    return step;
+}
+
+static bool feed_body(struct span *rest, size_t chunk, char *body, size_t cap, size_t *n)
+{
+    *n = 0;
+    while (!p->complete) {
+        size_t got = 0;
+
+        if (!http_parse_body(p, (struct room) { (uint8_t *)body + *n, cap - *n }, &got))
+            return false;
+        *n += got;
+        if (got == 0 && !p->complete) {
+            struct room room = http_parse_room(p);
+            size_t take = rest->n < chunk ? rest->n : chunk;
+
+            if (take == 0)
+                return true;
+            memcpy(room.p, rest->p, take);
+            http_parse_filled(p, take);
+            span_skip(rest, take);
+        }
+    }
+    return true;
+}
+
+static const char *field(const char *name)
+{
+    return http_field_get(p->fields, p->fields_n, name);
+}
+
+/* RFC 9112 5.2, which AS2 partners still use; 7.1; and a request behind it on the same line. */
+static void test_every_split(void **state)
+{
+    static const char text[] = "POST /as2?x=1 HTTP/1.1\r\n"
+                               "Host: gate\r\n"
+                               "Content-Type: multipart/signed; \r\n"
+                               "\tprotocol=\"application/pkcs7-signature\";\r\n"
+                               "   micalg=sha1  \r\n"
+                               "X-Empty:\r\n"
+                               "X-Late:\r\n later\r\n"
+                               "Transfer-Encoding: chunked\r\n"
+                               "\r\n"
+                               "5;ext=1\r\nhello\r\n"
+                               "7\r\n, world\r\n"
+                               "0\r\nTrailer: x\r\n\r\n"
+                               "GET /next HTTP/1.1\r\nHost: b\r\n\r\n";
+
+    (void)state;
+    for (size_t chunk = 1; chunk <= sizeof(text); chunk++) {
+        struct span rest;
+        char body[32];
+        size_t n = 0;
+
+        http_parse_begin(p, false);
+        assert_int_equal(feed_head(span_text(text), chunk, &rest), HTTP_HEAD_DONE);
+        assert_string_equal(p->url, "/as2?x=1");
+        assert_int_equal(p->fields_n, 5);
+        assert_string_equal(field("host"), "gate");
+        assert_string_equal(field("CONTENT-TYPE"),
+                            "multipart/signed; "
+                            "protocol=\"application/pkcs7-signature\"; micalg=sha1");
+        assert_string_equal(field("x-empty"), "");
+        assert_string_equal(field("x-late"), "later");
+        assert_null(field("trailer"));
+        assert_true(p->keep_alive);
+        assert_true(feed_body(&rest, chunk, body, sizeof(body), &n));
+        assert_true(p->complete);
+        assert_int_equal(n, 12);
+        assert_memory_equal(body, "hello, world", 12);
+        http_parse_begin(p, true);
+        if (http_parse_head(p) == HTTP_MORE)
+            assert_int_equal(feed_head(rest, chunk, &rest), HTTP_HEAD_DONE);
+        assert_string_equal(p->url, "/next");
+        assert_true(p->complete);
+        assert_int_equal(p->fields_n, 1);
+    }
+}
+
+static void test_counted_body(void **state)
+{
+    static const char text[] = "PUT / HTTP/1.0\nContent-Length: 6\n\nabcdefGET";
+
+    (void)state;
+    for (size_t chunk = 1; chunk <= sizeof(text); chunk++) {
+        struct span rest;
+        char body[8];
+        size_t n = 0;
+
+        http_parse_begin(p, false);
+        assert_int_equal(feed_head(span_text(text), chunk, &rest), HTTP_HEAD_DONE);
+        assert_false(p->keep_alive);
+        assert_true(feed_body(&rest, chunk, body, sizeof(body), &n));
+        assert_int_equal(n, 6);
+        assert_memory_equal(body, "abcdef", 6);
+    }
+}
+
+/* Octets of a counted body may skip the buffer. */
+static void test_direct_body(void **state)
+{
+    struct span rest;
+
+    (void)state;
+    assert_int_equal(
+        feed_head(span_text("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"), 999,
+                  &rest),
+        HTTP_HEAD_DONE);
+    assert_int_equal(http_parse_direct_max(p), 5);
+    p->body = (struct room) { NULL, 0 };
+    {
+        uint8_t octets[] = "abcde";
+
+        p->body = (struct room) { octets, 3 };
+        assert_true(http_parse_direct(p, span_of(octets, 3)));
+        assert_int_equal(http_parse_direct_max(p), 2);
+        assert_false(p->complete);
+        p->body = (struct room) { octets + 3, 2 };
+        assert_true(http_parse_direct(p, span_of(octets + 3, 2)));
+        assert_true(p->complete);
+        assert_int_equal(http_parse_direct_max(p), 0);
+        assert_memory_equal(octets, "abcde", 5);
+    }
+}
+
+static void refused(const char *text, int status)
+{
+    for (size_t chunk = 1; chunk < 100; chunk += 98) {
+        struct span rest;
+
+        http_parse_begin(p, false);
+        if (feed_head(span_text(text), chunk, &rest) != HTTP_REFUSED)
+            fail_msg("taken: %s", text);
+        if (p->status != status)
+            fail_msg("got %d (%s), want %d: %s", p->status, p->why, status, text);
+        assert_non_null(p->why);
+    }
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    refused("\x16\x03\x01\x02", 400);
+    refused("HELLO / HTTP/1.1\r\n\r\n", 400);
+    refused("GET / HTTP/1.1\r\n\r\n", 400); /* no Host */
+    refused("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400);
+    refused("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505);
+    refused("GET /\r\n\r\n", 505);
+    refused("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 405);
+    refused("GET / HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n", 417);
+    refused("GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n", 400);
+    refused("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400);
+    refused("GET / HTTP/1.1\r\nHost: a\x01\r\n\r\n", 400);
+}
+
+/* RFC 9112 6.3, 11.2: requests that two readers may cut differently */
+static void test_smuggling(void **state)
+{
+#define POST "POST / HTTP/1.1\r\nHost: a\r\n"
+    (void)state;
+    refused(POST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400);
+    refused(POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400);
+    refused(POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400);
+    refused(POST "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", 400);
+    refused(POST "Content-Length: +5\r\n\r\n", 400);
+    refused(POST "Content-Length: 5, 5\r\n\r\n", 400);
+    refused(POST "Content-Length: 99999999999999999999\r\n\r\n", 400);
+    refused(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400);
+    refused(POST "Transfer-Encoding: gzip, chunked\r\n\r\n", 501);
+    refused(POST "Transfer-Encoding: xchunked\r\n\r\n", 400);
+    refused(POST "Transfer-Encoding: \x0b"
+                 "chunked\r\n\r\n",
+            400);
+    refused("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 501);
+}
+
+static void test_too_long(void **state)
+{
+    static char text[HTTP_HEAD_MAX + 4096];
+    struct span rest;
+    size_t n;
+
+    (void)state;
+    n = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    memset(text + n, 'x', sizeof(text) - n);
+    for (size_t chunk = 1; chunk <= sizeof(text); chunk *= 7) {
+        http_parse_begin(p, false);
+        assert_int_equal(feed_head(span_of(text, sizeof(text)), chunk, &rest), HTTP_REFUSED);
+        assert_int_equal(p->status, 431);
+    }
+    memset(text, '/', sizeof(text));
+    memcpy(text, "GET ", 4);
+    http_parse_begin(p, false);
+    assert_int_equal(feed_head(span_of(text, sizeof(text)), 8192, &rest), HTTP_REFUSED);
+    assert_int_equal(p->status, 431);
+    /* the longest that fits */
+    n = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    memset(text + n, 'x', HTTP_HEAD_MAX - n - 4);
+    memcpy(text + HTTP_HEAD_MAX - 4, "\r\n\r\n", 4);
+    http_parse_begin(p, false);
+    assert_int_equal(feed_head(span_of(text, HTTP_HEAD_MAX), 8192, &rest), HTTP_HEAD_DONE);
+    assert_int_equal(strlen(field("X")), HTTP_HEAD_MAX - n - 4);
+}
+
+static void test_too_many_fields(void **state)
+{
+    char text[4096];
+    struct span rest;
+    size_t n = (size_t)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n");
+
+    (void)state;
+    for (int i = 1; i < HTTP_FIELDS_MAX; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "A%d: b\r\n", i);
+    (void)snprintf(text + n, sizeof(text) - n, "\r\n");
+    assert_int_equal(feed_head(span_text(text), 4096, &rest), HTTP_HEAD_DONE);
+    assert_int_equal(p->fields_n, HTTP_FIELDS_MAX);
+    (void)snprintf(text + n, sizeof(text) - n, "One: more\r\n\r\n");
+    refused(text, 431);
+}
+
+static void test_broken_bodies(void **state)
+{
+    static const char *const bodies[] = { "x\r\nabc", "5\r\nhelloX\r\n0\r\n\r\n",
+                                          "fffffffffffffffff\r\n", "-1\r\n" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        struct span rest, body = span_text(bodies[i]);
+        char out[64];
+        size_t n = 0;
+
+        http_parse_begin(p, false);
+        assert_int_equal(
+            feed_head(span_text(POST "Transfer-Encoding: chunked\r\n\r\n"), 999, &rest),
+            HTTP_HEAD_DONE);
+        assert_false(feed_body(&body, 3, out, sizeof(out), &n));
+        assert_int_equal(p->status, 400);
+    }
+}
+
+static void split(const char *url, const char *want_path, const char *want_query)
+{
+    struct arena a = { 0 };
+    const char *path = NULL, *query = NULL;
+    bool ok = http_split_url(url, &a, &path, &query);
+
+    if (want_path == NULL) {
+        assert_false(ok);
+    } else {
+        assert_true(ok);
+        assert_string_equal(path, want_path);
+        assert_string_equal(query, want_query);
+    }
+    arena_free(&a);
+}
+
+static void test_urls(void **state)
+{
+    (void)state;
+    split("/", "/", "");
+    split("/a%20b/%C3%a4?q=%41#top", "/a b/\xc3\xa4", "q=%41");
+    split("/a+b", "/a+b", "");
+    split("*", "*", "");
+    split("http://gate:80/x?y", "/x", "y");
+    split("http://gate?y", "/", "y");
+    split("http://gate", "/", "");
+    split("/%", NULL, NULL);
+    split("/%4", NULL, NULL);
+    split("/%zz", NULL, NULL);
+    split("/a%00b", NULL, NULL);
+    split("gate:80", NULL, NULL);
+}
+
+static void test_query(void **state)
+{
+    struct http_request r = { .query = "a=1&b=x+y%26z&c&d=&%65=v&bad=%q&a=2" };
+
+    (void)state;
+    assert_string_equal(http_query(&r, "a"), "1");
+    assert_string_equal(http_query(&r, "b"), "x y&z");
+    assert_string_equal(http_query(&r, "c"), "");
+    assert_string_equal(http_query(&r, "d"), "");
+    assert_string_equal(http_query(&r, "e"), "v");
+    assert_null(http_query(&r, "bad"));
+    assert_null(http_query(&r, "f"));
+    arena_free(&r.arena);
+}
+
+int main(void)
+{
+#define TEST(test) cmocka_unit_test_setup_teardown(test, up, down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_every_split),   TEST(test_counted_body),    TEST(test_direct_body),
+        TEST(test_refusals),      TEST(test_smuggling),       TEST(test_too_long),
+        TEST(test_broken_bodies), TEST(test_too_many_fields), TEST(test_urls),
+        TEST(test_query),
+    };
+
+    return cmocka_run_group_tests_name("net.http_parse", tests, NULL, NULL);
+}
