@@ -370,9 +370,9 @@ static void serve_one(struct http_exchange *x, http_handler *handler, void *cont
     handler(context, &x->request);
     if (x->answer == ANSWER_DONE)
         return;
+    x->keep = false; /* half an answer: only the end of the connection tells the client */
     if (x->answer == ANSWER_NONE)
         (void)!http_answer(&x->request, 500, NULL, NULL, span_of(NULL, 0), &ignored);
-    x->keep = false; /* half an answer: only the end of the connection tells the client */
 }
 
 void http_serve(struct conn *c, bool local, http_handler *handler, void *context,
