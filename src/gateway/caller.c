@@ -130,7 +130,7 @@ static bool run_call(const struct call *call, char *why, size_t cap)
     bool ok;
 
     if (!connect_partner(call, &conn, &err)) {
-        (void)snprintf(why, cap, "%s port %u: %s", call->partner->cfg->host,
+        (void)snprintf(why, cap, "%.80s port %u: %s", call->partner->cfg->host,
                        call->partner->cfg->port, err.text);
         return false;
     }
@@ -157,7 +157,7 @@ static void *call_thread(void *arg)
     struct call *call = arg;
     struct caller *c = call->c;
     const struct config_partner *p = call->partner->cfg;
-    char why[400] = "";
+    char why[600] = "";
     bool ok = run_call(call, why, sizeof(why)), used_up;
     int failures;
 

@@ -366,7 +366,7 @@ bool outgoing_accepted(struct session *s, uint64_t position, struct err *err)
     (void)err;
     if (!open_source(s, o, position, &why)) {
         oftp_session_abort(s->oftp, ESID_RESOURCES, "the file cannot be read at the moment");
-        (void)snprintf(s->end_text, sizeof(s->end_text), "we sent ESID 08: %s", why.text);
+        (void)snprintf(s->end_text, sizeof(s->end_text), "we sent ESID 08: %.200s", why.text);
         s->end_reason = ESID_RESOURCES;
         return true;
     }
