@@ -13,9 +13,11 @@
 enum { PKI_PEM_MAX = 256 * 1024 }; /* octets of PEM text taken from one source */
 
 struct pki_certificate {
-    X509 *leaf;             /* the first certificate */
-    STACK_OF(X509) *chain;  /* those after it; may be empty, never NULL */
-    EVP_PKEY *key;          /* NULL when only the public part is known */
+    X509 *leaf; /* the first certificate */
+    /* clang-format off */
+    STACK_OF(X509) *chain; /* those after it; may be empty, never NULL */
+    /* clang-format on */
+    EVP_PKEY *key; /* NULL when only the public part is known */
 };
 
 /* Reads one or more certificates from PEM text and, when key_pem.n > 0, the private key that
