@@ -6,6 +6,25 @@
 /* A text that is wrong everywhere would otherwise cost more than it holds. */
 enum { PROBLEMS_MAX = 200 };
 
+static bool before(const struct config_problem *a, const struct config_problem *b)
+{
+    return a->line < b->line || (a->line == b->line && a->column < b->column);
+}
+
+/* In the order of the file, as a compiler does; rows are looked at in another one. */
+static void insert(struct config_problems *ps, struct config_problem *p)
+{
+    struct config_problem **at = &ps->first;
+
+    while (*at != NULL && !(p->line > 0 && p->file != NULL && (*at)->file != NULL &&
+                            strcmp(p->file, (*at)->file) == 0 && before(p, *at)))
+        at = &(*at)->next;
+    p->next = *at;
+    *at = p;
+    if (p->next == NULL)
+        ps->last = p;
+}
+
 static void append(struct config_problems *ps, const char *file, unsigned line, unsigned column,
                    const char *text)
 {
@@ -18,11 +37,7 @@ static void append(struct config_problems *ps, const char *file, unsigned line, 
                                    arena_text(&ps->arena, text), NULL };
     if (p->text == NULL)
         p->text = "out of memory";
-    if (ps->last == NULL)
-        ps->first = p;
-    else
-        ps->last->next = p;
-    ps->last = p;
+    insert(ps, p);
 }
 
 void config_problem_add(struct config_problems *ps, const char *file, unsigned line,
@@ -34,7 +49,7 @@ void config_problem_add(struct config_problems *ps, const char *file, unsigned l
     if (ps->n > PROBLEMS_MAX)
         return;
     if (ps->n == PROBLEMS_MAX) {
-        append(ps, file, line, column,
+        append(ps, file, 0, 0,
                "there are more problems, which are not shown; correct the first ones");
         return;
     }
