@@ -72,7 +72,7 @@ static void refuse(int fd)
 {
     static const char busy[] =
         "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-        "Content-Type: application/json\r\nContent-Length: 59\r\n\r\n"
+        "Content-Type: application/json\r\nContent-Length: 60\r\n\r\n"
         "{\"error\":\"64 connections are open already; try again later\"}";
 
     (void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
