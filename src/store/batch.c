@@ -1,0 +1,232 @@
+/* A batch: changes in the order they were asked for, everything copied into its arena. */
+#include "store/store_int.h"
+
+#include <stdlib.h>
+
+struct store_batch *store_batch_new(void)
+{
+    struct store_batch *b = calloc(1, sizeof(*b));
+
+    if (b != NULL)
+        b->last = &b->first;
+    return b;
+}
+
+void store_batch_free(struct store_batch *b)
+{
+    if (b == NULL)
+        return;
+    arena_free(&b->arena);
+    free(b);
+}
+
+/* Where a change goes when memory is out: written to, never read. */
+static _Thread_local struct change nowhere;
+
+static struct change *add(struct store_batch *b, enum change_kind kind, int64_t id)
+{
+    struct change *ch = arena_take(&b->arena, sizeof(*ch));
+
+    if (ch == NULL) {
+        b->failed = true;
+        return &nowhere;
+    }
+    ch->kind = kind;
+    ch->id = id;
+    *b->last = ch;
+    b->last = &ch->next;
+    return ch;
+}
+
+static const char *copy(struct store_batch *b, const char *text)
+{
+    const char *c = arena_text(&b->arena, text);
+
+    if (c == NULL && text != NULL)
+        b->failed = true;
+    return c;
+}
+
+static struct span copy_span(struct store_batch *b, struct span s)
+{
+    char *p = arena_copy(&b->arena, s);
+
+    if (p == NULL) {
+        b->failed = true;
+        return (struct span) { NULL, 0 };
+    }
+    return span_of(p, s.n);
+}
+
+static struct payload_ref copy_ref(struct store_batch *b, const struct payload_ref *ref)
+{
+    return (struct payload_ref) { ref->kind, ref->size, copy(b, ref->path) };
+}
+
+void store_put_document(struct store_batch *b, const struct document *d)
+{
+    struct document_change *c = &add(b, CHANGE_DOCUMENT, d->id)->u.document;
+
+    c->d = *d;
+    c->d.protocol = copy(b, d->protocol);
+    c->d.listener = copy(b, d->listener);
+    c->d.partner = copy(b, d->partner);
+    c->d.from = copy(b, d->from);
+    c->d.to = copy(b, d->to);
+    c->d.own = copy(b, d->own);
+    c->d.peer = copy(b, d->peer);
+    c->d.name = copy(b, d->name);
+    c->d.identity_key = copy(b, d->identity_key);
+    c->d.reason = copy(b, d->reason);
+    c->d.raw = copy_ref(b, &d->raw);
+    c->d.opened = copy_ref(b, &d->opened);
+    c->d.props = (struct props) { 0 };
+    if (d->props.first != NULL && (c->props = props_to_json(&d->props, &b->arena)) == NULL)
+        b->failed = true;
+}
+
+void store_set_state(struct store_batch *b, int64_t id, unsigned from, enum document_state to,
+                     int64_t now_ms, const char *event, const char *text, const char *reason)
+{
+    struct change *ch = add(b, CHANGE_STATE, id);
+
+    ch->at_ms = now_ms;
+    ch->u.state = (struct state_change) {
+        from, to, copy(b, event), copy(b, text), copy(b, reason),
+    };
+}
+
+void store_set_raw(struct store_batch *b, int64_t id, const struct payload_ref *ref)
+{
+    add(b, CHANGE_RAW, id)->u.ref = copy_ref(b, ref);
+}
+
+void store_set_opened(struct store_batch *b, int64_t id, const struct payload_ref *ref)
+{
+    add(b, CHANGE_OPENED, id)->u.ref = copy_ref(b, ref);
+}
+
+void store_set_progress(struct store_batch *b, int64_t id, uint64_t progress, uint64_t records)
+{
+    add(b, CHANGE_PROGRESS, id)->u.progress = (struct progress_change) { progress, records };
+}
+
+static struct change *add_pair(struct store_batch *b, enum change_kind kind, int64_t id,
+                               const char *name, const char *value)
+{
+    struct change *ch = add(b, kind, id);
+
+    ch->u.pair.name = copy(b, name);
+    ch->u.pair.value = copy(b, value);
+    return ch;
+}
+
+void store_set_prop(struct store_batch *b, int64_t id, const char *name, const char *value)
+{
+    const char *n = text_utf8(&b->arena, name);
+    const char *v = text_utf8(&b->arena, value == NULL ? "" : value);
+
+    if (n == NULL || v == NULL)
+        b->failed = true;
+    else
+        add_pair(b, CHANGE_PROP, id, n, v);
+}
+
+void store_set_redelivered(struct store_batch *b, int64_t id)
+{
+    add(b, CHANGE_REDELIVERED, id);
+}
+
+void store_put_octets(struct store_batch *b, int64_t id, char role, struct span octets)
+{
+    struct octets_change *c = &add(b, CHANGE_OCTETS, id)->u.octets;
+
+    c->role = role;
+    c->octets = copy_span(b, octets);
+}
+
+void batch_drop_octets(struct store_batch *b, int64_t id, char role)
+{
+    add(b, CHANGE_DROP_OCTETS, id)->u.octets.role = role;
+}
+
+void store_add_event(struct store_batch *b, int64_t id, int64_t now_ms, const char *kind,
+                     const char *text)
+{
+    add_pair(b, CHANGE_EVENT, id, kind, text)->at_ms = now_ms;
+}
+
+void store_put_receipt(struct store_batch *b, const struct receipt *r)
+{
+    struct receipt *c = &add(b, CHANGE_RECEIPT, r->id)->u.receipt;
+
+    *c = *r;
+    c->kind = copy(b, r->kind);
+    c->state = copy(b, r->state);
+    c->text = copy(b, r->text);
+    c->creator = copy(b, r->creator);
+    c->octets = copy_span(b, r->octets);
+}
+
+void store_add_tracked(struct store_batch *b, int64_t id, const char *label, const char *value)
+{
+    add_pair(b, CHANGE_TRACKED, id, label, value);
+}
+
+void store_add_seen(struct store_batch *b, const char *key, int64_t document_id,
+                    int64_t forget_ms)
+{
+    add(b, CHANGE_SEEN, document_id)->u.seen = (struct seen_change) { copy(b, key), forget_ms };
+}
+
+void store_put_job(struct store_batch *b, const struct job *j)
+{
+    struct job *c = &add(b, CHANGE_JOB, j->id)->u.job.job;
+
+    b->has_jobs = true;
+    *c = *j;
+    c->own = copy(b, j->own);
+    c->peer = copy(b, j->peer);
+    c->last_error = copy(b, j->last_error);
+}
+
+void store_end_job(struct store_batch *b, int64_t job_id)
+{
+    b->has_jobs = true;
+    add(b, CHANGE_END_JOB, job_id);
+}
+
+void store_put_execution(struct store_batch *b, const struct execution *x)
+{
+    struct execution *c = &add(b, CHANGE_EXECUTION, x->id)->u.execution;
+
+    *c = *x;
+    c->process = copy(b, x->process);
+    c->outcome = copy(b, x->outcome);
+    c->text = copy(b, x->text);
+}
+
+void store_put_deployment(struct store_batch *b, const struct deployment *d)
+{
+    struct deployment *c = &add(b, CHANGE_DEPLOYMENT, 0)->u.deployment;
+
+    *c = *d;
+    c->kind = copy(b, d->kind);
+    c->name = copy(b, d->name);
+    c->text = copy(b, d->text);
+}
+
+void store_drop_deployment(struct store_batch *b, const char *kind, const char *name)
+{
+    add_pair(b, CHANGE_DROP, 0, kind, name);
+}
+
+void store_set_paused(struct store_batch *b, const char *kind, const char *name, bool paused)
+{
+    add_pair(b, CHANGE_PAUSED, 0, kind, name)->u.pair.paused = paused;
+}
+
+void store_add_audit(struct store_batch *b, int64_t now_ms, const char *who, const char *what)
+{
+    add_pair(b, CHANGE_AUDIT, 0, who, what)->at_ms = now_ms;
+}

@@ -1,0 +1,495 @@
+/* Jobs are rows; who may take which one is decided here, in memory. Only one runtime holds the
+ * store, so a lease needs no sync: it dies with the runtime, as it should.
+ *
+ * Open jobs are grouped by kind and pair. A group keeps all its jobs by the time they are due
+ * (a leased job is due when its lease ends) and, of these, the ones due at `horizon_ms` or
+ * before by id. So: a job is in `ready` if, and only if, it is due by its group's horizon.
+ * The horizon follows the caller's clock, back as well as forth. Taking the oldest due job
+ * costs one look per group, whatever the number of jobs. */
+#include "store/sqlite_int.h"
+#include "store/tree.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    JOB_KINDS = 32, /* bits of a set of kinds */
+    BUCKETS = 1024,
+};
+
+struct group {
+    enum job_kind kind;
+    const char *own, *peer; /* NULL: jobs without */
+    struct tree_node *due, *ready;
+    int64_t horizon_ms;
+    struct group *next_of_kind, *next_in_bucket;
+};
+
+struct open_job {
+    struct tree_node by_id, by_due, by_ready;
+    struct group *group;
+    int64_t not_before_ms;
+};
+
+struct job_index {
+    pthread_mutex_t lock;
+    pthread_cond_t rung;
+    uint64_t rings;
+    struct tree_node *jobs;
+    struct group *kinds[JOB_KINDS];
+    struct group *buckets[BUCKETS];
+    struct arena arena; /* of groups: their number is that of pairs ever called */
+};
+
+static struct open_job *job_of(struct tree_node *n, size_t offset)
+{
+    return n == NULL ? NULL : (struct open_job *)(void *)((char *)n - offset);
+}
+
+struct job_index *job_index_new(void)
+{
+    struct job_index *ix = calloc(1, sizeof(*ix));
+    pthread_condattr_t attr;
+
+    if (ix == NULL)
+        return NULL;
+    pthread_mutex_init(&ix->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&ix->rung, &attr);
+    pthread_condattr_destroy(&attr);
+    return ix;
+}
+
+void job_index_free(struct job_index *ix)
+{
+    struct tree_node *n;
+
+    if (ix == NULL)
+        return;
+    while ((n = ix->jobs) != NULL) {
+        tree_drop(&ix->jobs, n);
+        free(job_of(n, offsetof(struct open_job, by_id)));
+    }
+    arena_free(&ix->arena);
+    pthread_cond_destroy(&ix->rung);
+    pthread_mutex_destroy(&ix->lock);
+    free(ix);
+}
+
+/* ---- groups ----------------------------------------------------------------------------- */
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static size_t bucket_of(enum job_kind kind, const char *own, const char *peer)
+{
+    const char *const parts[] = { own, peer };
+    uint32_t hash = 2166136261u ^ (uint32_t)kind;
+
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        for (const char *p = parts[i]; p != NULL && *p != '\0'; p++)
+            hash = (hash ^ (uint8_t)*p) * 16777619u;
+        hash = (hash ^ 0xFF) * 16777619u;
+    }
+    return hash % BUCKETS;
+}
+
+/* Finds or makes; NULL when memory is out. */
+static struct group *group_of(struct job_index *ix, enum job_kind kind, const char *own,
+                              const char *peer)
+{
+    struct group **bucket = &ix->buckets[bucket_of(kind, own, peer)];
+    struct group *g;
+
+    for (g = *bucket; g != NULL; g = g->next_in_bucket)
+        if (g->kind == kind && same(g->own, own) && same(g->peer, peer))
+            return g;
+    g = arena_take(&ix->arena, sizeof(*g));
+    if (g == NULL)
+        return NULL;
+    g->kind = kind;
+    g->own = arena_text(&ix->arena, own);
+    g->peer = arena_text(&ix->arena, peer);
+    if ((own != NULL && g->own == NULL) || (peer != NULL && g->peer == NULL))
+        return NULL;
+    g->horizon_ms = INT64_MIN;
+    g->next_in_bucket = *bucket;
+    *bucket = g;
+    g->next_of_kind = ix->kinds[kind];
+    ix->kinds[kind] = g;
+    return g;
+}
+
+static void put_in_group(struct open_job *j, int64_t due_ms)
+{
+    struct group *g = j->group;
+
+    j->by_due.key = due_ms;
+    tree_add(&g->due, &j->by_due);
+    if (due_ms <= g->horizon_ms)
+        tree_add(&g->ready, &j->by_ready);
+}
+
+static void take_from_group(struct open_job *j)
+{
+    struct group *g = j->group;
+
+    tree_drop(&g->due, &j->by_due);
+    if (j->by_due.key <= g->horizon_ms)
+        tree_drop(&g->ready, &j->by_ready);
+}
+
+static void set_due(struct open_job *j, int64_t due_ms)
+{
+    take_from_group(j);
+    put_in_group(j, due_ms);
+}
+
+/* Restores the rule above for another time. */
+static void set_horizon(struct group *g, int64_t now_ms)
+{
+    int64_t low = now_ms < g->horizon_ms ? now_ms : g->horizon_ms;
+    int64_t high = now_ms < g->horizon_ms ? g->horizon_ms : now_ms;
+    struct tree_node *n = tree_after(g->due, low, INT64_MAX);
+
+    for (; n != NULL && n->key <= high; n = tree_after(g->due, n->key, n->id)) {
+        struct open_job *j = job_of(n, offsetof(struct open_job, by_due));
+
+        if (now_ms > g->horizon_ms)
+            tree_add(&g->ready, &j->by_ready);
+        else
+            tree_drop(&g->ready, &j->by_ready);
+    }
+    g->horizon_ms = now_ms;
+}
+
+/* ---- changes ---------------------------------------------------------------------------- */
+
+static struct open_job *find(struct job_index *ix, int64_t id)
+{
+    struct tree_node *n = tree_after(ix->jobs, 0, id - 1);
+
+    return n != NULL && n->id == id ? job_of(n, offsetof(struct open_job, by_id)) : NULL;
+}
+
+static struct open_job *make(struct job_index *ix, const struct job *j)
+{
+    struct open_job *open = calloc(1, sizeof(*open));
+
+    if (open == NULL || (unsigned)j->kind >= JOB_KINDS)
+        goto out;
+    open->by_id.id = open->by_due.id = open->by_ready.id = j->id;
+    open->not_before_ms = j->not_before_ms;
+    open->group = group_of(ix, j->kind, j->own, j->peer);
+    if (open->group != NULL)
+        return open;
+out:
+    free(open);
+    return NULL;
+}
+
+static void drop(struct job_index *ix, int64_t id)
+{
+    struct open_job *j = find(ix, id);
+
+    if (j == NULL)
+        return;
+    tree_drop(&ix->jobs, &j->by_id);
+    take_from_group(j);
+    free(j);
+}
+
+static void put(struct job_index *ix, struct open_job *j)
+{
+    drop(ix, j->by_id.id);
+    tree_add(&ix->jobs, &j->by_id);
+    put_in_group(j, j->not_before_ms);
+}
+
+bool job_index_prepare(struct job_index *ix, struct change *ch, struct err *err)
+{
+    pthread_mutex_lock(&ix->lock);
+    free(ch->u.job.open); /* of a commit that failed before */
+    ch->u.job.open = make(ix, &ch->u.job.job);
+    pthread_mutex_unlock(&ix->lock);
+    if (ch->u.job.open == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "memory is out: a job was not stored");
+    return true;
+}
+
+void job_index_settle(struct job_index *ix, struct store_batch *b, bool done)
+{
+    pthread_mutex_lock(&ix->lock);
+    for (struct change *ch = b->first; ch != NULL; ch = ch->next) {
+        if (ch->kind == CHANGE_JOB) {
+            if (done && ch->u.job.open != NULL)
+                put(ix, ch->u.job.open);
+            else
+                free(ch->u.job.open);
+            ch->u.job.open = NULL;
+        } else if (ch->kind == CHANGE_END_JOB && done) {
+            drop(ix, ch->id);
+        }
+    }
+    pthread_mutex_unlock(&ix->lock);
+}
+
+bool job_index_load(struct job_index *ix, struct conn *c, struct err *err)
+{
+    struct call q = call_of(c, Q_OPEN_JOBS);
+    bool ok = true;
+
+    while (ok && call_row(&q)) {
+        struct job row = {
+            .id = col_int(&q, 0),
+            .kind = (enum job_kind)col_int(&q, 1),
+            .own = (const char *)sqlite3_column_text(q.st, 2),
+            .peer = (const char *)sqlite3_column_text(q.st, 3),
+            .not_before_ms = col_int(&q, 4),
+        };
+        struct open_job *j = make(ix, &row);
+
+        ok = j != NULL;
+        if (ok)
+            put(ix, j);
+    }
+    if (!call_end(&q, "read the jobs", err))
+        return false;
+    return ok || FAIL(err, FAIL_LOCAL, 0, "memory is out: the jobs could not be read");
+}
+
+/* ---- taking ----------------------------------------------------------------------------- */
+
+/* The oldest due job, now leased; 0: none. */
+static int64_t lease_one(struct job_index *ix, unsigned kinds, const char *own,
+                         const char *peer, int64_t after_id, int64_t now_ms, int64_t lease_ms)
+{
+    struct tree_node *best = NULL;
+    int64_t id = 0;
+
+    pthread_mutex_lock(&ix->lock);
+    for (int kind = 0; kind < JOB_KINDS; kind++) {
+        struct group *g = ((kinds >> kind) & 1) != 0 ? ix->kinds[kind] : NULL;
+
+        for (; g != NULL; g = g->next_of_kind) {
+            struct tree_node *n;
+
+            if ((own != NULL && !same(own, g->own)) || (peer != NULL && !same(peer, g->peer)))
+                continue;
+            set_horizon(g, now_ms);
+            n = tree_after(g->ready, 0, after_id);
+            if (n != NULL && (best == NULL || n->id < best->id))
+                best = n;
+        }
+    }
+    if (best != NULL) {
+        id = best->id;
+        set_due(job_of(best, offsetof(struct open_job, by_ready)), now_ms + lease_ms);
+    }
+    pthread_mutex_unlock(&ix->lock);
+    return id;
+}
+
+void read_job(const struct call *q, struct arena *a, struct job *j)
+{
+    *j = (struct job) {
+        .id = col_int(q, 0),
+        .kind = (enum job_kind)col_int(q, 1),
+        .document_id = col_int(q, 2),
+        .receipt_id = col_int(q, 3),
+        .own = col_text(q, 4, a),
+        .peer = col_text(q, 5, a),
+        .not_before_ms = col_int(q, 6),
+        .attempts = (int)col_int(q, 7),
+        .step = col_int(q, 8),
+        .last_error = col_text(q, 9, a),
+    };
+}
+
+static bool get_job(struct store *s, int64_t id, struct arena *a, struct job *j, bool *found,
+                    struct err *err)
+{
+    struct conn *c = reader_take(s, err);
+    struct call q;
+    bool ok;
+
+    if (c == NULL)
+        return false;
+    q = call_of(c, Q_GET_JOB);
+    call_int(&q, id);
+    *found = call_row(&q);
+    if (*found)
+        read_job(&q, a, j);
+    ok = call_end(&q, "read a job", err);
+    reader_give(s, c);
+    if (ok && a->failed)
+        return FAIL(err, FAIL_LOCAL, 0, "memory is out");
+    return ok;
+}
+
+bool store_take_job(struct store *s, unsigned kinds, const char *own, const char *peer,
+                    int64_t after_id, int64_t now_ms, int64_t lease_ms, struct arena *a,
+                    struct job *j, bool *found, struct err *err)
+{
+    bool there = false;
+    int64_t id;
+
+    /* A commit ends the row a moment before the index hears of it: such a job is passed over,
+     * and is gone from the index soon. */
+    do {
+        id = lease_one(s->jobs, kinds, own, peer, after_id, now_ms, lease_ms);
+        if (id != 0 && !get_job(s, id, a, j, &there, err)) {
+            store_release_job(s, id);
+            return false;
+        }
+    } while (id != 0 && !there);
+    *found = id != 0;
+    return true;
+}
+
+void store_release_job(struct store *s, int64_t job_id)
+{
+    struct job_index *ix = s->jobs;
+    struct open_job *j;
+
+    pthread_mutex_lock(&ix->lock);
+    j = find(ix, job_id);
+    if (j != NULL)
+        set_due(j, j->not_before_ms);
+    pthread_mutex_unlock(&ix->lock);
+    if (j != NULL)
+        job_index_ring(ix);
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+static bool add_pair(struct list *l, const struct group *g)
+{
+    struct job *j = l->items;
+
+    for (size_t i = 0; i < l->n; i++) {
+        if (!same(j[i].own, g->own) || !same(j[i].peer, g->peer))
+            continue;
+        if (tree_first(g->due)->key < j[i].not_before_ms)
+            j[i].not_before_ms = tree_first(g->due)->key;
+        return true;
+    }
+    j = list_add(l);
+    if (j == NULL)
+        return false;
+    j->kind = g->kind;
+    j->own = arena_text(l->a, g->own);
+    j->peer = arena_text(l->a, g->peer);
+    j->not_before_ms = tree_first(g->due)->key;
+    return true;
+}
+
+bool store_job_pairs(struct store *s, unsigned kinds, struct arena *a, struct job **list,
+                     size_t *n, struct err *err)
+{
+    struct list l = { .a = a, .item = sizeof(**list) };
+
+    pthread_mutex_lock(&s->jobs->lock);
+    for (int kind = 0; kind < JOB_KINDS; kind++) {
+        struct group *g = ((kinds >> kind) & 1) != 0 ? s->jobs->kinds[kind] : NULL;
+
+        for (; g != NULL; g = g->next_of_kind)
+            if (g->due != NULL && !add_pair(&l, g))
+                break;
+    }
+    pthread_mutex_unlock(&s->jobs->lock);
+    if (a->failed)
+        return FAIL(err, FAIL_LOCAL, 0, "memory is out");
+    *list = l.items;
+    *n = l.n;
+    return true;
+}
+
+bool store_next_due(struct store *s, unsigned kinds, int64_t now_ms, int64_t *in_ms,
+                    struct err *err)
+{
+    int64_t due = INT64_MAX;
+
+    (void)err;
+    pthread_mutex_lock(&s->jobs->lock);
+    for (int kind = 0; kind < JOB_KINDS; kind++) {
+        struct group *g = ((kinds >> kind) & 1) != 0 ? s->jobs->kinds[kind] : NULL;
+
+        for (; g != NULL; g = g->next_of_kind)
+            if (g->due != NULL && tree_first(g->due)->key < due)
+                due = tree_first(g->due)->key;
+    }
+    pthread_mutex_unlock(&s->jobs->lock);
+    *in_ms = due == INT64_MAX ? INT64_MAX : due <= now_ms ? 0 : due - now_ms;
+    return true;
+}
+
+bool store_jobs(struct store *s, int64_t document_id, struct arena *a, struct job **list,
+                size_t *n, struct err *err)
+{
+    struct list l = { .a = a, .item = sizeof(**list) };
+    struct conn *c = reader_take(s, err);
+    struct job *j;
+    struct call q;
+    bool ok;
+
+    if (c == NULL)
+        return false;
+    q = call_of(c, document_id != 0 ? Q_JOBS_OF : Q_JOBS);
+    if (document_id != 0)
+        call_int(&q, document_id);
+    while (call_row(&q) && (j = list_add(&l)) != NULL)
+        read_job(&q, a, j);
+    ok = call_end(&q, "read the jobs", err);
+    reader_give(s, c);
+    if (!ok)
+        return false;
+    if (a->failed)
+        return FAIL(err, FAIL_LOCAL, 0, "memory is out");
+    *list = l.items;
+    *n = l.n;
+    return true;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+void job_index_ring(struct job_index *ix)
+{
+    pthread_mutex_lock(&ix->lock);
+    ix->rings++;
+    pthread_cond_broadcast(&ix->rung);
+    pthread_mutex_unlock(&ix->lock);
+}
+
+void store_wake(struct store *s)
+{
+    job_index_ring(s->jobs);
+}
+
+void store_wait_jobs(struct store *s, uint64_t *seen, int64_t wait_ms)
+{
+    struct job_index *ix = s->jobs;
+    struct timespec until;
+
+    /* A year is as good as for ever, and does not overflow. */
+    if (wait_ms > 365LL * 86400 * 1000)
+        wait_ms = 365LL * 86400 * 1000;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    if (wait_ms > 0) {
+        until.tv_sec += wait_ms / 1000;
+        until.tv_nsec += wait_ms % 1000 * 1000000;
+    }
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&ix->lock);
+    while (wait_ms > 0 && ix->rings == *seen &&
+           pthread_cond_timedwait(&ix->rung, &ix->lock, &until) == 0) {
+    }
+    *seen = ix->rings;
+    pthread_mutex_unlock(&ix->lock);
+}

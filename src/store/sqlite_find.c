@@ -1,0 +1,242 @@
+/* The search. The planner cannot know which filter is rare, so one filter is chosen here to
+ * drive the search, from rare to common, and its index is named in the statement: with it the
+ * statement either uses the index or cannot be prepared. The text filter looks for a prefix in
+ * three columns: that is three searches, each with all the other filters and the limit, of
+ * which the newest are taken. */
+#include "base/writer.h"
+#include "store/sqlite_int.h"
+
+enum {
+    FIND_LIMIT = 100,
+    FIND_LIMIT_MAX = 1000,
+    SQL_MAX = 8000, /* three branches of at most some 1,000 octets each */
+    PARAMS_MAX = 96,
+};
+
+struct search {
+    const struct document_filter *f;
+    enum document_state state; /* 0: any */
+    size_t limit;
+    struct span prefix, above; /* from the text up to, not with, its successor */
+    char sql[SQL_MAX];
+    struct writer w;
+    struct param {
+        bool is_text;
+        int64_t number;
+        struct span text;
+    } params[PARAMS_MAX];
+    size_t n;
+};
+
+static void sql(struct search *q, const char *text)
+{
+    writer_put(&q->w, text, strlen(text));
+}
+
+static void number(struct search *q, const char *text, int64_t v)
+{
+    sql(q, text);
+    q->params[q->n++] = (struct param) { .number = v };
+}
+
+static void text(struct search *q, const char *fragment, struct span v)
+{
+    sql(q, fragment);
+    q->params[q->n++] = (struct param) { .is_text = true, .text = v };
+}
+
+static void text_if(struct search *q, const char *fragment, const char *v)
+{
+    if (v != NULL)
+        text(q, fragment, span_text(v));
+}
+
+static const char *driver(const struct search *q)
+{
+    const struct document_filter *f = q->f;
+    bool done = q->state == DOC_PROCESSED || q->state == DOC_ACKNOWLEDGED;
+
+    return f->identity_key != NULL                                ? "document_identity"
+           : f->tracked_label != NULL || f->tracked_value != NULL ? NULL /* by id */
+           : f->name != NULL                                      ? "document_name"
+           : q->state != 0 && !done                               ? "document_state"
+           : f->partner != NULL                                   ? "document_partner"
+           : f->listener != NULL                                  ? "document_listener"
+           : f->from_ms != 0 || f->to_ms != 0                     ? "document_created"
+           : q->state != 0                                        ? "document_state"
+           : f->protocol != NULL                                  ? "document_protocol"
+           : f->direction != 0                                    ? "document_outbound"
+                                                                  : NULL;
+}
+
+static void tracked_filter(struct search *q)
+{
+    const struct document_filter *f = q->f;
+
+    if (f->tracked_label == NULL && f->tracked_value == NULL)
+        return;
+    sql(q,
+        f->tracked_label != NULL
+            ? " AND id IN (SELECT document_id FROM tracked INDEXED BY tracked_label WHERE 1"
+            : " AND id IN (SELECT document_id FROM tracked INDEXED BY tracked_value WHERE 1");
+    text_if(q, " AND label = ?", f->tracked_label);
+    text_if(q, " AND value = ?", f->tracked_value);
+    sql(q, ")");
+}
+
+static void prefix_filter(struct search *q, const char *column)
+{
+    sql(q, " AND ");
+    sql(q, column);
+    text(q, " >= ?", q->prefix);
+    if (q->above.n == 0)
+        return;
+    sql(q, " AND ");
+    sql(q, column);
+    text(q, " < ?", q->above);
+}
+
+/* One search; column: where the text is looked for, NULL when there is none. */
+static void branch(struct search *q, const char *what, const char *index, const char *column)
+{
+    const struct document_filter *f = q->f;
+
+    sql(q, "SELECT ");
+    sql(q, what);
+    sql(q, " FROM document ");
+    sql(q, index != NULL ? "INDEXED BY " : "NOT INDEXED");
+    sql(q, index != NULL ? index : "");
+    number(q, " WHERE id < ?", f->before_id > 0 ? f->before_id : INT64_MAX);
+    text_if(q, " AND identity_key = ?", f->identity_key);
+    text_if(q, " AND name = ?", f->name);
+    text_if(q, " AND partner = ?", f->partner);
+    text_if(q, " AND listener = ?", f->listener);
+    text_if(q, " AND protocol = ?", f->protocol);
+    if (q->state != 0)
+        number(q, " AND state = ?", q->state);
+    if (f->direction != 0)
+        number(q, " AND outbound = ?", f->direction == 2);
+    if (f->from_ms != 0)
+        number(q, " AND created_ms >= ?", f->from_ms);
+    if (f->to_ms != 0)
+        number(q, " AND created_ms <= ?", f->to_ms);
+    if (column != NULL)
+        prefix_filter(q, column);
+    tracked_filter(q);
+    number(q, " ORDER BY id DESC LIMIT ?", (int64_t)q->limit);
+}
+
+static void text_branches(struct search *q)
+{
+    static const char *const columns[][2] = {
+        { "name", "document_name" },
+        { "sender", "document_sender" },
+        { "receiver", "document_receiver" },
+    };
+    const struct document_filter *f = q->f;
+    bool rarer = f->identity_key != NULL || f->tracked_label != NULL ||
+                 f->tracked_value != NULL || f->name != NULL;
+
+    sql(q, "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id IN (");
+    for (size_t i = 0; i < COUNT_OF(columns); i++) {
+        sql(q, i == 0 ? "SELECT id FROM (" : " UNION SELECT id FROM (");
+        branch(q, "id", rarer ? driver(q) : columns[i][1], columns[i][0]);
+        sql(q, ")");
+    }
+    number(q, ") ORDER BY id DESC LIMIT ?", (int64_t)q->limit);
+}
+
+/* False when there is no such state, and so no such document. */
+static bool search_init(struct search *q, const struct document_filter *f, struct arena *a)
+{
+    *q = (struct search) { .f = f };
+    q->w = writer_of(q->sql, sizeof(q->sql) - 1);
+    q->limit = f->limit == 0               ? FIND_LIMIT
+               : f->limit > FIND_LIMIT_MAX ? FIND_LIMIT_MAX
+                                           : f->limit;
+    if (f->state != NULL && !document_state_of(f->state, &q->state))
+        return false;
+    if (f->text == NULL || f->text[0] == '\0') {
+        branch(q, DOCUMENT_COLUMNS, driver(q), NULL);
+    } else {
+        uint8_t *above = (uint8_t *)arena_text(a, f->text);
+
+        q->prefix = span_text(f->text);
+        q->above = span_of(above, above == NULL ? 0 : q->prefix.n);
+        while (q->above.n > 0 && above[q->above.n - 1] == 0xFF)
+            q->above.n--;
+        if (q->above.n > 0)
+            above[q->above.n - 1]++;
+        text_branches(q);
+    }
+    q->sql[q->w.n] = '\0';
+    return true;
+}
+
+static void bind_all(struct call *call, const struct search *q)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        if (q->params[i].is_text)
+            call_span(call, q->params[i].text, true);
+        else
+            call_int(call, q->params[i].number);
+    }
+}
+
+bool store_find_documents(struct store *s, const struct document_filter *f, struct arena *a,
+                          struct document **list, size_t *n, struct err *err)
+{
+    struct list l = { .a = a, .item = sizeof(**list) };
+    struct search search;
+    struct document *d;
+    struct conn *c;
+    struct call q;
+    bool ok = true;
+
+    if (!search_init(&search, f, a)) {
+        *list = NULL;
+        *n = 0;
+        return true;
+    }
+    c = reader_take(s, err);
+    if (c == NULL)
+        return false;
+    q = call_sql(c, search.sql);
+    bind_all(&q, &search);
+    while (ok && call_row(&q) && (d = list_add(&l)) != NULL)
+        ok = read_document(&q, a, d, err);
+    if (!call_drop(&q, "search documents", err))
+        ok = false;
+    reader_give(s, c);
+    if (!ok)
+        return false;
+    if (a->failed)
+        return FAIL(err, FAIL_LOCAL, 0, "memory is out");
+    *list = l.items;
+    *n = l.n;
+    return true;
+}
+
+bool store_test_plan(struct store *s, const struct document_filter *f, struct arena *a,
+                     char **plan, struct err *err)
+{
+    struct search search;
+    struct conn *c = reader_take(s, err);
+    char *out = arena_text(a, "");
+    struct call q;
+    bool ok;
+
+    if (c == NULL)
+        return false;
+    if (!search_init(&search, f, a))
+        search.sql[0] = '\0';
+    q = call_sql(c, arena_printf(a, "EXPLAIN QUERY PLAN %s", search.sql));
+    bind_all(&q, &search);
+    while (call_row(&q))
+        out = arena_printf(a, "%s%s\n", out, (const char *)sqlite3_column_text(q.st, 3));
+    ok = call_drop(&q, "plan a search", err);
+    reader_give(s, c);
+    if (ok)
+        *plan = out;
+    return ok;
+}

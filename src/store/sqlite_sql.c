@@ -1,0 +1,197 @@
+/* The schema and the statements. Numbers of states, kinds of payload and jobs are those of the
+ * enums in store.h: they are in files, so they must never be given another meaning.
+ *
+ * Every filter of the search has an index, and ids ascend, so that (column, id) is walked
+ * backwards without sorting. Foreign keys are deferred: within a batch a document may come
+ * after its octets. Each batch is checked at its end (sqlite_write.c). */
+#include "store/sqlite_int.h"
+
+_Static_assert(DOC_SENT == 11 && DOC_OVERDUE == 14 && PAYLOAD_FILE == 2 && JOB_HTTP == 5,
+               "these numbers are in files");
+
+static const char step_1[] =
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+
+    "CREATE TABLE document (id INTEGER PRIMARY KEY, outbound INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, protocol TEXT, listener TEXT, partner TEXT, sender TEXT,"
+    " receiver TEXT, own TEXT, peer TEXT, name TEXT, identity_key TEXT,"
+    " created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " raw_kind INTEGER NOT NULL, raw_size INTEGER NOT NULL, raw_path TEXT,"
+    " opened_kind INTEGER NOT NULL, opened_size INTEGER NOT NULL, opened_path TEXT,"
+    " progress INTEGER NOT NULL, total INTEGER NOT NULL, records INTEGER NOT NULL,"
+    " reason TEXT, redelivered INTEGER NOT NULL, props TEXT);"
+    "CREATE INDEX document_state ON document (state);"
+    "CREATE INDEX document_partner ON document (partner);"
+    "CREATE INDEX document_protocol ON document (protocol);"
+    "CREATE INDEX document_name ON document (name);"
+    "CREATE INDEX document_sender ON document (sender);"
+    "CREATE INDEX document_receiver ON document (receiver);"
+    "CREATE INDEX document_listener ON document (listener);"
+    "CREATE INDEX document_outbound ON document (outbound);"
+    "CREATE INDEX document_created ON document (created_ms);"
+    "CREATE INDEX document_identity ON document (identity_key) WHERE identity_key IS NOT NULL;"
+    "CREATE INDEX document_unanswered ON document (changed_ms) WHERE state = 11;"
+    "CREATE INDEX document_file ON document (id, raw_kind, opened_kind)"
+    " WHERE raw_kind = 2 OR opened_kind = 2;"
+
+    "CREATE TABLE octets (document_id INTEGER NOT NULL"
+    " REFERENCES document (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " role TEXT NOT NULL, octets BLOB NOT NULL, PRIMARY KEY (document_id, role));"
+
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL"
+    " REFERENCES document (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " at_ms INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT);"
+    "CREATE INDEX event_document ON event (document_id);"
+
+    "CREATE TABLE receipt (id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL, kind TEXT,"
+    " outbound INTEGER NOT NULL, state TEXT, reason INTEGER NOT NULL, text TEXT, creator TEXT,"
+    " octets BLOB, at_ms INTEGER NOT NULL);"
+    "CREATE INDEX receipt_document ON receipt (document_id);"
+    "CREATE INDEX receipt_state ON receipt (state);"
+
+    "CREATE TABLE tracked (id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL"
+    " REFERENCES document (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " label TEXT NOT NULL, value TEXT NOT NULL);"
+    "CREATE INDEX tracked_document ON tracked (document_id);"
+    "CREATE INDEX tracked_label ON tracked (label, value, document_id);"
+    "CREATE INDEX tracked_value ON tracked (value, document_id);"
+
+    "CREATE TABLE seen (key TEXT PRIMARY KEY, document_id INTEGER NOT NULL,"
+    " forget_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX seen_forget ON seen (forget_ms);"
+
+    "CREATE TABLE job (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " document_id INTEGER NOT NULL, receipt_id INTEGER NOT NULL, own TEXT, peer TEXT,"
+    " not_before_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, step INTEGER NOT NULL,"
+    " last_error TEXT);"
+    "CREATE INDEX job_document ON job (document_id);"
+
+    "CREATE TABLE execution (id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL"
+    " REFERENCES document (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
+    " started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, redelivered INTEGER NOT NULL,"
+    " process TEXT, outcome TEXT, text TEXT);"
+    "CREATE INDEX execution_document ON execution (document_id);"
+    "CREATE INDEX execution_running ON execution (ended_ms)"
+    " WHERE ended_ms = 0 AND outcome IS NULL;"
+
+    "CREATE TABLE deployment (kind TEXT NOT NULL, name TEXT NOT NULL,"
+    " version INTEGER NOT NULL, since INTEGER NOT NULL, paused INTEGER NOT NULL,"
+    " dropped INTEGER NOT NULL, at_ms INTEGER NOT NULL, text TEXT,"
+    " PRIMARY KEY (kind, name, version));"
+    "CREATE INDEX deployment_since ON deployment (since);"
+
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT, what TEXT);";
+
+const char *const schema_steps[] = { step_1 };
+const int schema_version = (int)COUNT_OF(schema_steps);
+
+#define RECEIPT_COLUMNS                                                                        \
+    "id, document_id, kind, outbound, state, reason, text, creator, octets, at_ms"
+#define JOB_COLUMNS                                                                            \
+    "id, kind, document_id, receipt_id, own, peer, not_before_ms, attempts, step, last_error"
+#define NEWEST_DEPLOYMENTS                                                                     \
+    "SELECT kind, name, version, since, paused, at_ms, text FROM deployment AS d"              \
+    " WHERE dropped = 0 AND NOT EXISTS (SELECT 1 FROM deployment AS later"                     \
+    " WHERE later.kind = d.kind AND later.name = d.name AND later.version > d.version)"
+#define NEWEST_OF_ONE                                                                          \
+    " WHERE kind = ?1 AND name = ?2 AND dropped = 0 AND version ="                             \
+    " (SELECT max(version) FROM deployment WHERE kind = ?1 AND name = ?2)"
+
+const char *const query_text[QUERIES] = {
+    [Q_BEGIN] = "BEGIN IMMEDIATE",
+    [Q_COMMIT] = "COMMIT",
+    [Q_ROLLBACK] = "ROLLBACK",
+    [Q_SAVEPOINT] = "SAVEPOINT batch",
+    [Q_RELEASE] = "RELEASE batch",
+    [Q_ROLLBACK_TO] = "ROLLBACK TO batch",
+
+    /* Not INSERT OR REPLACE: that would delete the row, and its events with it. */
+    [Q_PUT_DOCUMENT] =
+        "INSERT INTO document (" DOCUMENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+        " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,"
+        " ?26, ?27) ON CONFLICT (id) DO UPDATE SET outbound = ?2, state = ?3, protocol = ?4,"
+        " listener = ?5, partner = ?6, sender = ?7, receiver = ?8, own = ?9, peer = ?10,"
+        " name = ?11, identity_key = ?12, created_ms = ?13, changed_ms = ?14, size = ?15,"
+        " raw_kind = ?16, raw_size = ?17, raw_path = ?18, opened_kind = ?19,"
+        " opened_size = ?20, opened_path = ?21, progress = ?22, total = ?23, records = ?24,"
+        " reason = ?25, redelivered = ?26, props = ?27",
+    [Q_SET_STATE] = "UPDATE document SET state = ?3, changed_ms = ?4,"
+                    " reason = coalesce(?5, reason) WHERE id = ?1 AND (?2 >> state) & 1",
+    [Q_STATE_OF] = "SELECT state FROM document WHERE id = ?1",
+    [Q_SET_RAW] =
+        "UPDATE document SET raw_kind = ?2, raw_size = ?3, raw_path = ?4 WHERE id = ?1",
+    [Q_SET_OPENED] = "UPDATE document SET opened_kind = ?2, opened_size = ?3, opened_path = ?4"
+                     " WHERE id = ?1",
+    [Q_SET_PROGRESS] = "UPDATE document SET progress = ?2, records = ?3 WHERE id = ?1",
+    [Q_SET_PROP] = "UPDATE document SET"
+                   " props = json_patch(coalesce(props, '{}'), json_object(?2, ?3))"
+                   " WHERE id = ?1",
+    [Q_SET_REDELIVERED] = "UPDATE document SET redelivered = 1 WHERE id = ?1",
+    [Q_PUT_OCTETS] = "INSERT INTO octets (document_id, role, octets) VALUES (?1, ?2, ?3)"
+                     " ON CONFLICT (document_id, role) DO UPDATE SET octets = ?3",
+    [Q_DROP_OCTETS] = "DELETE FROM octets WHERE document_id = ?1 AND role = ?2",
+    [Q_ADD_EVENT] =
+        "INSERT INTO event (document_id, at_ms, kind, text) VALUES (?1, ?2, ?3, ?4)",
+    [Q_PUT_RECEIPT] = "INSERT OR REPLACE INTO receipt (" RECEIPT_COLUMNS ")"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [Q_ADD_TRACKED] = "INSERT INTO tracked (document_id, label, value) VALUES (?1, ?2, ?3)",
+    [Q_ADD_SEEN] = "INSERT INTO seen (key, document_id, forget_ms) VALUES (?1, ?2, ?3)"
+                   " ON CONFLICT (key) DO UPDATE SET document_id = ?2, forget_ms = ?3"
+                   " WHERE forget_ms <= ?4 OR document_id = ?2",
+    [Q_SEEN_BY] = "SELECT document_id FROM seen WHERE key = ?1",
+    [Q_PURGE_SEEN] = "DELETE FROM seen WHERE key IN"
+                     " (SELECT key FROM seen WHERE forget_ms <= ?1 LIMIT 200)",
+    [Q_PUT_JOB] = "INSERT OR REPLACE INTO job (" JOB_COLUMNS ")"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [Q_END_JOB] = "DELETE FROM job WHERE id = ?1",
+    [Q_PUT_EXECUTION] = "INSERT OR REPLACE INTO execution (id, document_id, started_ms,"
+                        " ended_ms, redelivered, process, outcome, text)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [Q_PUT_DEPLOYMENT] =
+        "INSERT INTO deployment (kind, name, version, since, paused, dropped, at_ms, text)"
+        " VALUES (?1, ?2,"
+        " (SELECT coalesce(max(version), 0) + 1 FROM deployment WHERE kind = ?1 AND name = ?2),"
+        " coalesce(nullif(?3, 0), (SELECT coalesce(max(since), 0) + 1 FROM deployment)),"
+        " ?4, 0, ?5, ?6)",
+    [Q_DROP_DEPLOYMENT] = "UPDATE deployment SET dropped = 1" NEWEST_OF_ONE,
+    [Q_SET_PAUSED] = "UPDATE deployment SET paused = ?3" NEWEST_OF_ONE,
+    [Q_ADD_AUDIT] = "INSERT INTO audit (at_ms, who, what) VALUES (?1, ?2, ?3)",
+    [Q_SET_META] = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
+    [Q_CUT_OFF] = "UPDATE execution SET outcome = 'failed',"
+                  " text = 'cut off: the runtime ended before the process did'"
+                  " WHERE ended_ms = 0 AND outcome IS NULL",
+
+    [Q_GET_META] = "SELECT value FROM meta WHERE name = ?1",
+    [Q_MAX_ID] = "SELECT max((SELECT coalesce(max(id), 0) FROM document),"
+                 " (SELECT coalesce(max(id), 0) FROM receipt),"
+                 " (SELECT coalesce(max(id), 0) FROM job),"
+                 " (SELECT coalesce(max(id), 0) FROM execution))",
+    [Q_GET_DOCUMENT] = "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id = ?1",
+    [Q_UNANSWERED] = "SELECT " DOCUMENT_COLUMNS " FROM document INDEXED BY document_unanswered"
+                     " WHERE state = 11 AND changed_ms < ?1 AND outbound = 1"
+                     " ORDER BY changed_ms LIMIT 1000",
+    [Q_EVENTS] = "SELECT at_ms, kind, text FROM event WHERE document_id = ?1 ORDER BY id",
+    [Q_RECEIPTS_OF] =
+        "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE document_id = ?1 ORDER BY id DESC",
+    [Q_RECEIPTS_OF_IN] = "SELECT " RECEIPT_COLUMNS " FROM receipt INDEXED BY receipt_document"
+                         " WHERE document_id = ?1 AND state = ?2 ORDER BY id DESC",
+    [Q_RECEIPTS_IN] = "SELECT " RECEIPT_COLUMNS " FROM receipt INDEXED BY receipt_state"
+                      " WHERE state = ?1 ORDER BY id DESC LIMIT 100",
+    [Q_RECEIPTS] = "SELECT " RECEIPT_COLUMNS " FROM receipt ORDER BY id DESC LIMIT 100",
+    [Q_TRACKED] = "SELECT label, value FROM tracked WHERE document_id = ?1 ORDER BY id",
+    [Q_EXECUTIONS] = "SELECT id, document_id, started_ms, ended_ms, redelivered, process,"
+                     " outcome, text FROM execution WHERE document_id = ?1 ORDER BY id",
+    [Q_DEPLOYMENTS] = NEWEST_DEPLOYMENTS " ORDER BY kind, since, name",
+    [Q_DEPLOYMENTS_OF] = NEWEST_DEPLOYMENTS " AND kind = ?1 ORDER BY since, name",
+    [Q_FIND_SEEN] = "SELECT document_id FROM seen WHERE key = ?1 AND forget_ms > ?2",
+    [Q_GET_OCTETS] = "SELECT octets FROM octets WHERE document_id = ?1 AND role = ?2",
+    [Q_HAS_OCTETS] = "SELECT length(octets) FROM octets WHERE document_id = ?1 AND role = ?2",
+    [Q_COUNT_STATES] = "SELECT state, count(*) FROM document GROUP BY state",
+    [Q_GET_JOB] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
+    [Q_JOBS] = "SELECT " JOB_COLUMNS " FROM job ORDER BY id",
+    [Q_JOBS_OF] = "SELECT " JOB_COLUMNS " FROM job WHERE document_id = ?1 ORDER BY id",
+    [Q_OPEN_JOBS] = "SELECT id, kind, own, peer, not_before_ms FROM job",
+    [Q_FILES_BETWEEN] = "SELECT id, raw_kind, opened_kind FROM document"
+                        " INDEXED BY document_file WHERE (raw_kind = 2 OR opened_kind = 2)"
+                        " AND id >= ?1 AND id < ?2",
+};

@@ -1,0 +1,311 @@
+/* The committing thread. It takes every batch that waits, runs each in a savepoint of one
+ * transaction, and syncs once for all of them: while one sync is under way the next batches
+ * gather, so that cost per batch falls as load rises.
+ *
+ * What holds:
+ *   1. A caller is answered true only after COMMIT, with synchronous = FULL, has returned.
+ *   2. A batch that conflicts leaves no trace, and those beside it do not notice.
+ *   3. When the transaction is lost, every batch in it fails and has left no trace.
+ *   4. The index of open jobs changes after COMMIT and before the caller is answered. */
+#include "store/sqlite_int.h"
+
+#include <stdlib.h>
+
+enum {
+    LOG_PAGES = 2000,    /* of 4 KB: longer, and the log is moved into the file */
+    PURGE_EVERY = 60000, /* ms between removals of forgotten keys               */
+};
+
+struct request {
+    struct store_batch *b; /* NULL: only a new mark for ids is wanted */
+    struct err *err;
+    bool ok, done;
+    pthread_cond_t answered;
+    struct request *next;
+};
+
+struct commit_line {
+    pthread_mutex_t lock;
+    pthread_cond_t waiting;
+    struct request *first, **last;
+    bool stopping;
+    pthread_t thread;
+    uint64_t commits;
+    /* the committing thread's own */
+    int log_pages;
+    int64_t purge_ms;
+};
+
+/* ---- one transaction -------------------------------------------------------------------- */
+
+static bool run(struct conn *c, enum query q, const char *what, struct err *err)
+{
+    struct call call = call_of(c, q);
+
+    return call_run(&call, what, err);
+}
+
+static bool apply_batch(struct store *s, struct store_batch *b, struct err *err)
+{
+    int open = 0, most;
+
+    for (struct change *ch = b->first; ch != NULL; ch = ch->next) {
+        if (ch->kind == CHANGE_JOB && !job_index_prepare(s->jobs, ch, err))
+            return false;
+        if (!sqlite_apply(s->writer, ch, err))
+            return false;
+    }
+    /* Deferred keys would only be looked at by COMMIT, where one batch's mistake would be
+     * everyone's failure. */
+    if (sqlite3_db_status(s->writer->db, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &most, 0) !=
+            SQLITE_OK ||
+        open != 0)
+        return FAIL(err, FAIL_AGAIN, 0, "the batch refers to a document that is not there");
+    return true;
+}
+
+/* Whether only the batch has failed and the transaction can go on. */
+static bool still_open(struct conn *c, const struct err *err)
+{
+    int rc = sqlite3_errcode(c->db) & 0xFF;
+
+    if (sqlite3_get_autocommit(c->db))
+        return false;
+    return err->kind == FAIL_AGAIN || rc == SQLITE_OK || rc == SQLITE_DONE ||
+           rc == SQLITE_CONSTRAINT || rc == SQLITE_TOOBIG || rc == SQLITE_MISMATCH;
+}
+
+/* False: the transaction is lost, *err says why. Else r->ok says how the batch went. */
+static bool run_request(struct store *s, struct request *r, struct err *err)
+{
+    struct conn *c = s->writer;
+
+    if (r->b == NULL) {
+        r->ok = true;
+        return true;
+    }
+    if (!run(c, Q_SAVEPOINT, "begin a batch", err))
+        return false;
+    r->ok = apply_batch(s, r->b, r->err);
+    if (!r->ok && !still_open(c, r->err)) {
+        *err = *r->err;
+        return false;
+    }
+    if (!r->ok && !run(c, Q_ROLLBACK_TO, "undo a batch", err))
+        return false;
+    return run(c, Q_RELEASE, "end a batch", err);
+}
+
+/* Reserves ids and forgets old keys along with a transaction that is made anyway. */
+static bool house_work(struct store *s, int64_t *mark, struct err *err)
+{
+    int64_t now = store_clock_ms(), next = atomic_load(&s->next_id);
+
+    *mark = atomic_load(&s->id_mark);
+    if (next + ID_SPARE > *mark) {
+        *mark = next + ID_BLOCK;
+        if (!sqlite_meta_set(s->writer, "next_id", *mark, err))
+            return false;
+    }
+    if (now - s->line->purge_ms >= PURGE_EVERY || now < s->line->purge_ms) {
+        struct call q = call_of(s->writer, Q_PURGE_SEEN);
+
+        call_int(&q, now);
+        if (!call_run(&q, "forget old keys", err))
+            return false;
+        /* A full helping: there may be more to forget. */
+        s->line->purge_ms = sqlite3_changes(s->writer->db) < 200 ? now : 0;
+    }
+    return true;
+}
+
+static bool transaction(struct store *s, struct request *list, struct err *err)
+{
+    int64_t mark;
+
+    if (!run(s->writer, Q_BEGIN, "begin a transaction", err))
+        return false;
+    for (struct request *r = list; r != NULL; r = r->next)
+        if (!run_request(s, r, err))
+            return false;
+    if (!house_work(s, &mark, err) || !run(s->writer, Q_COMMIT, "commit", err))
+        return false;
+    atomic_store(&s->id_mark, mark);
+    return true;
+}
+
+static void commit_all(struct store *s, struct request *list)
+{
+    struct err err = { 0 };
+    bool ok = transaction(s, list, &err);
+    bool rang = false;
+
+    if (!ok && !sqlite3_get_autocommit(s->writer->db)) {
+        struct err ignored;
+
+        (void)!run(s->writer, Q_ROLLBACK, "roll back", &ignored);
+    }
+    for (struct request *r = list; r != NULL; r = r->next) {
+        if (!ok) {
+            r->ok = false;
+            *r->err = err;
+        }
+        if (r->b != NULL && r->b->has_jobs) {
+            job_index_settle(s->jobs, r->b, r->ok);
+            rang |= r->ok;
+        }
+    }
+    if (rang)
+        job_index_ring(s->jobs);
+    pthread_mutex_lock(&s->line->lock);
+    s->line->commits += ok;
+    pthread_mutex_unlock(&s->line->lock);
+}
+
+/* ---- the thread ------------------------------------------------------------------------- */
+
+static int log_grew(void *line, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    ((struct commit_line *)line)->log_pages = pages;
+    return SQLITE_OK;
+}
+
+/* Waits for requests; NULL: none will come any more. */
+static struct request *take_all(struct commit_line *line)
+{
+    struct request *list;
+
+    pthread_mutex_lock(&line->lock);
+    while (line->first == NULL && !line->stopping)
+        pthread_cond_wait(&line->waiting, &line->lock);
+    list = line->first;
+    line->first = NULL;
+    line->last = &line->first;
+    pthread_mutex_unlock(&line->lock);
+    return list;
+}
+
+static void answer_all(struct commit_line *line, struct request *list)
+{
+    pthread_mutex_lock(&line->lock);
+    while (list != NULL) {
+        struct request *next = list->next; /* it is gone once it knows */
+
+        list->done = true;
+        pthread_cond_signal(&list->answered);
+        list = next;
+    }
+    pthread_mutex_unlock(&line->lock);
+}
+
+static void *commit_thread(void *arg)
+{
+    struct store *s = arg;
+    struct request *list;
+
+    while ((list = take_all(s->line)) != NULL) {
+        commit_all(s, list);
+        answer_all(s->line, list);
+        /* Passive: it never waits for readers; what they hold is moved the next time. A
+         * failure shows again, and is reported, at the next commit. */
+        if (s->line->log_pages >= LOG_PAGES) {
+            s->line->log_pages = 0;
+            (void)sqlite3_wal_checkpoint_v2(s->writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                            NULL, NULL);
+        }
+    }
+    return NULL;
+}
+
+bool commit_line_start(struct store *s, struct err *err)
+{
+    struct commit_line *line = calloc(1, sizeof(*line));
+
+    if (line == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "memory is out");
+    pthread_mutex_init(&line->lock, NULL);
+    pthread_cond_init(&line->waiting, NULL);
+    line->last = &line->first;
+    s->line = line;
+    (void)sqlite3_wal_hook(s->writer->db, log_grew, line);
+    if (pthread_create(&line->thread, NULL, commit_thread, s) == 0)
+        return true;
+    s->line = NULL;
+    free(line);
+    return FAIL(err, FAIL_LOCAL, 0, "cannot start the committing thread");
+}
+
+void commit_line_stop(struct store *s)
+{
+    struct commit_line *line = s->line;
+
+    pthread_mutex_lock(&line->lock);
+    line->stopping = true;
+    pthread_cond_signal(&line->waiting);
+    pthread_mutex_unlock(&line->lock);
+    pthread_join(line->thread, NULL);
+    (void)sqlite3_wal_hook(s->writer->db, NULL, NULL);
+    pthread_cond_destroy(&line->waiting);
+    pthread_mutex_destroy(&line->lock);
+    free(line);
+    s->line = NULL;
+}
+
+/* ---- callers ---------------------------------------------------------------------------- */
+
+static bool wait_for(struct commit_line *line, struct request *r)
+{
+    pthread_cond_init(&r->answered, NULL);
+    pthread_mutex_lock(&line->lock);
+    *line->last = r;
+    line->last = &r->next;
+    pthread_cond_signal(&line->waiting);
+    while (!r->done)
+        pthread_cond_wait(&r->answered, &line->lock);
+    pthread_mutex_unlock(&line->lock);
+    pthread_cond_destroy(&r->answered);
+    return r->ok;
+}
+
+bool store_commit(struct store *s, struct store_batch *b, struct err *err)
+{
+    struct request r = { .b = b, .err = err };
+
+    if (b == NULL || b->failed || b->arena.failed)
+        return FAIL(err, FAIL_LOCAL, 0, "memory is out: nothing was stored");
+    if (b->first == NULL)
+        return true;
+    return wait_for(s->line, &r);
+}
+
+bool commit_line_reserve(struct store *s, struct err *err)
+{
+    struct request r = { .err = err };
+
+    return wait_for(s->line, &r);
+}
+
+/* ---- for tests -------------------------------------------------------------------------- */
+
+uint64_t store_test_commits(struct store *s)
+{
+    uint64_t n;
+
+    pthread_mutex_lock(&s->line->lock);
+    n = s->line->commits;
+    pthread_mutex_unlock(&s->line->lock);
+    return n;
+}
+
+void store_test_limit_pages(struct store *s, int pages)
+{
+    char sql[64];
+
+    /* Between commits only: the connection is the committing thread's. 4294967294 is what
+     * SQLite takes for no limit. */
+    (void)sqlite3_snprintf((int)sizeof(sql), sql, "PRAGMA max_page_count = %lld",
+                           pages == 0 ? 4294967294LL : (long long)pages);
+    (void)sqlite3_exec(s->writer->db, sql, NULL, NULL, NULL);
+}

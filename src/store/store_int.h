@@ -1,0 +1,174 @@
+/* What the files of this folder share: a batch as a list of typed changes, the parts of a
+ * store, and the few knobs that only tests turn. */
+#ifndef WAYBILL_STORE_INT_H
+#define WAYBILL_STORE_INT_H
+
+#include "store/payload.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- batches ---------------------------------------------------------------------------- */
+
+enum change_kind {
+    CHANGE_DOCUMENT,
+    CHANGE_STATE,
+    CHANGE_RAW,
+    CHANGE_OPENED,
+    CHANGE_PROGRESS,
+    CHANGE_PROP,
+    CHANGE_REDELIVERED,
+    CHANGE_OCTETS,
+    CHANGE_DROP_OCTETS,
+    CHANGE_EVENT,
+    CHANGE_RECEIPT,
+    CHANGE_TRACKED,
+    CHANGE_SEEN,
+    CHANGE_JOB,
+    CHANGE_END_JOB,
+    CHANGE_EXECUTION,
+    CHANGE_DEPLOYMENT,
+    CHANGE_DROP,
+    CHANGE_PAUSED,
+    CHANGE_AUDIT,
+    CHANGE_KINDS,
+};
+
+struct open_job;
+
+struct change {
+    struct change *next;
+    enum change_kind kind;
+    int64_t id; /* of the document, receipt, job or execution it is about */
+    int64_t at_ms;
+    union {
+        struct document_change {
+            struct document d;
+            const char *props; /* as JSON */
+        } document;
+        struct state_change {
+            unsigned from;
+            enum document_state to;
+            const char *event, *text, *reason;
+        } state;
+        struct payload_ref ref;
+        struct progress_change {
+            uint64_t octets, records;
+        } progress;
+        struct pair_change { /* prop, event, tracked, audit, drop, paused */
+            const char *name, *value;
+            bool paused;
+        } pair;
+        struct octets_change {
+            char role;
+            struct span octets;
+        } octets;
+        struct receipt receipt;
+        struct seen_change {
+            const char *key;
+            int64_t forget_ms;
+        } seen;
+        struct job_change {
+            struct job job;
+            struct open_job *open; /* made before the commit, so that nothing fails after it */
+        } job;
+        struct execution execution;
+        struct deployment deployment;
+    } u;
+};
+
+struct store_batch {
+    struct arena arena;
+    struct change *first, **last;
+    bool has_jobs;
+    bool failed; /* memory ran out: it can only fail as a whole */
+};
+
+/* Forgets the row payload of this role, if there is one: its octets are in a file now. */
+void batch_drop_octets(struct store_batch *b, int64_t id, char role);
+
+/* ---- properties as JSON ------------------------------------------------------------------ */
+
+/* In the arena; NULL when memory is out (and arena.failed is set). */
+const char *props_to_json(const struct props *ps, struct arena *a);
+/* False when the text is no JSON object. json NULL: no properties. */
+MUST_CHECK bool props_from_json(const char *json, struct arena *a, struct props *ps);
+/* The text itself when it is UTF-8, else a copy that takes its octets for Latin-1. */
+const char *text_utf8(struct arena *a, const char *text);
+
+/* ---- the store --------------------------------------------------------------------------- */
+
+struct conn;        /* sqlite_int.h */
+struct job_index;   /* jobs.c */
+struct commit_line; /* sqlite_write.c */
+struct reader_pool; /* sqlite_read.c */
+
+struct store {
+    char *directory;
+    int dir_fd, payload_fd, lock_fd;
+    struct conn *writer; /* of the committing thread, once that runs */
+    struct commit_line *line;
+    struct reader_pool *readers;
+    struct job_index *jobs;
+    _Atomic int64_t next_id;
+    _Atomic int64_t id_mark; /* ids below it may have been given: it is in the file */
+    pthread_mutex_t folder_lock;
+    int64_t folder_known; /* the newest payload folder known to be durable; -1 none */
+};
+
+enum {
+    ID_BLOCK = 1000, /* ids reserved at a time                                   */
+    ID_SPARE = 500,  /* a commit under way reserves more when fewer than this left */
+};
+
+/* Milliseconds since 1970, by the system's clock. */
+int64_t store_clock_ms(void);
+
+/* ---- parts ------------------------------------------------------------------------------- */
+
+/* recovery.c. The lock keeps a second runtime out; it ends with the process. */
+MUST_CHECK bool store_lock_directory(struct store *s, struct err *err);
+/* Removes payload files that no document refers to. Nobody else may use the store yet. */
+MUST_CHECK bool store_sweep_payload(struct store *s, struct conn *c, struct err *err);
+MUST_CHECK bool store_mark_cut_off(struct conn *c, struct err *err);
+
+/* sqlite_write.c */
+MUST_CHECK bool commit_line_start(struct store *s, struct err *err);
+void commit_line_stop(struct store *s); /* after the last batch that waits */
+/* Has the line write a new mark for ids, and waits for it. */
+MUST_CHECK bool commit_line_reserve(struct store *s, struct err *err);
+
+/* sqlite_read.c */
+MUST_CHECK bool reader_pool_new(struct store *s, struct err *err);
+void reader_pool_free(struct reader_pool *p);
+
+/* jobs.c */
+struct job_index *job_index_new(void);
+void job_index_free(struct job_index *ix);
+MUST_CHECK bool job_index_load(struct job_index *ix, struct conn *c, struct err *err);
+/* Before the commit: makes what the index will need. */
+MUST_CHECK bool job_index_prepare(struct job_index *ix, struct change *ch, struct err *err);
+/* After the commit: done true puts and ends the batch's jobs; false drops what was prepared. */
+void job_index_settle(struct job_index *ix, struct store_batch *b, bool done);
+/* Wakes those who wait for jobs. */
+void job_index_ring(struct job_index *ix);
+
+/* payload.c */
+enum { PAYLOAD_PATH = 64 };
+/* "000/012/12345.raw" for role 'r'. */
+void payload_path(int64_t document_id, char role, char path[PAYLOAD_PATH]);
+
+/* ---- for tests --------------------------------------------------------------------------- */
+
+/* The SQLite VFS that stores are opened with; NULL is the usual one. */
+extern const char *store_test_vfs;
+/* Transactions committed so far. */
+uint64_t store_test_commits(struct store *s);
+/* At most so many pages in the file: a full disk without filling one. 0: no limit. */
+void store_test_limit_pages(struct store *s, int pages);
+/* The plan of a search, one step a line, in the arena. */
+MUST_CHECK bool store_test_plan(struct store *s, const struct document_filter *f,
+                                struct arena *a, char **plan, struct err *err);
+
+#endif
