@@ -156,7 +156,7 @@ struct config_partner {
     /* what the partner's server must show or be issued by; NULL: system authorities */
     const char *server_ssl_certificate;
     bool verify_host_name; /* default true */
-    /* ours, with key; client_ssl_certificate of the identity goes before it */
+    /* ours, with key: what we show as TLS client */
     const char *client_certificate;
     const char *identity; /* default identity for calls and sends; may be NULL */
     uint64_t poll_ms;     /* 0: no polling */

@@ -137,8 +137,10 @@ static void dump_mapping(struct text *t, const struct mapping *m, const void *ta
         const void *value = row_value(row, target);
 
         comment(t, depth, row->help);
+        if (row->flags & ROW_LATER)
+            comment(t, depth, "Checked, but not used by this version.");
         if (row->flags & ROW_DETACHED) {
-            comment(t, depth, "(not shown)");
+            comment(t, depth, "(its settings are not shown)");
         } else if (row->type == ROW_MAP) {
             indent(t, depth);
             text_put(t, "%s:\n", row->name);

@@ -78,7 +78,7 @@ static const struct row partner_oftp2_rows[] = {
     { "verify_host_name", ROW_BOOL, PARTNER(verify_host_name), .def = "true",
       .help = "Whether the partner's server certificate must name `host`. Switch it off only together with `server_ssl_certificate`." },
     { "client_certificate", ROW_TEXT, PARTNER(client_certificate), .refers = REFERS_KEY,
-      .help = "Our certificate, with its key, to show as TLS client when calling this partner. The identity's `client_ssl_certificate` goes before it." },
+      .help = "Our certificate, with its key, to show as TLS client when calling this partner." },
     { "identity", ROW_TEXT, PARTNER(identity), .refers = REFERS_IDENTITY,
       .help = "The identity we call and send as, unless something else is said." },
     { "poll", ROW_DURATION, PARTNER(poll_ms), .def = "0", .min = 10, .max = 30 * DAY_MS, .flags = ROW_ZERO,

@@ -45,8 +45,8 @@ static const struct row write_rows[] = {
 };
 
 static const struct row exec_rows[] = {
-    { "command", ROW_TEXTS, STEP(exec.command), .max = 200, .flags = ROW_REQUIRED | ROW_TEMPLATE,
-      .help = "The program (absolute path) and its arguments, each a template; no shell. The document is its standard input; exit status 0 is success." },
+    { "command", ROW_TEXTS, STEP(exec.command), .max = 63, .flags = ROW_REQUIRED | ROW_TEMPLATE,
+      .help = "The program (absolute path) and its arguments, each a template; no shell. The document is its standard input, the document's properties are in its environment (`WAYBILL_DOCUMENT_ID`, `WAYBILL_OFTP2_SFIDDSN`, ...); exit status 0 is success." },
     { "timeout", ROW_DURATION, STEP(exec.timeout_ms), .def = "60s", .min = 10, .max = 24 * HOUR_MS,
       .help = "The program is ended after this time, and the step has failed." },
 };
@@ -55,14 +55,14 @@ static const struct word methods[] = { { .name = "POST" }, { .name = "PUT" }, { 
 
 static const struct row http_rows[] = {
     { "url", ROW_TEXT, STEP(http.url), .check = check_url, .flags = ROW_REQUIRED | ROW_TEMPLATE,
-      .help = "Where to send the document, a template. Any 2xx answer is success." },
+      .help = "Where to send the document, a template. An answer 2xx is success; 4xx other than 408 and 429 is a failure for good." },
     { "method", ROW_WORD, STEP(http.method), .def = "POST", .words = methods, .help = "The HTTP method." },
     { "content_type", ROW_TEXT, STEP(http.content_type), .def = "application/octet-stream", .max = 200,
       .help = "The Content-Type of the request." },
     { "timeout", ROW_DURATION, STEP(http.timeout_ms), .def = "60s", .min = 10, .max = 24 * HOUR_MS,
       .help = "How long one request may take." },
     { "retries", ROW_NUMBER, STEP(http.retries), .def = "3", .max = 1000,
-      .help = "How often to try again when the server cannot be reached or answers 5xx." },
+      .help = "How often to try again when the server cannot be reached or gives another answer." },
     { "retry_delay", ROW_DURATION, STEP(http.retry_delay_ms), .def = "10s", .max = 24 * HOUR_MS,
       .help = "How long to wait before each further try." },
 };

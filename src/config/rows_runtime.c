@@ -76,7 +76,7 @@ static const struct word cipher_suites[] = {
 static const struct row oftp2_server_rows[] = {
     { "endpoints", ROW_LIST, SERVER(endpoints), SERVER(endpoints_n), .sub = &endpoint_mapping, .max = 100,
       .help = "The ports to listen on. None: partners cannot call, but we can call them." },
-    { "cipher_suite", ROW_WORD, SERVER(cipher_suite), .def = "AES_RSA_SHA256", .words = cipher_suites,
+    { "cipher_suite", ROW_WORD, SERVER(cipher_suite), .def = "AES_RSA_SHA256", .words = cipher_suites, .flags = ROW_LATER,
       .help = "Algorithms for sealing documents and signing receipts: content encryption, key transport and signature, hash (SFIDCIPH 01 to 07)." },
     { "require_secure_authentication", ROW_BOOL, SERVER(require_secure_authentication), .def = "false",
       .help = "Whether both sides must prove, by decrypting a challenge, that they hold their private key (SSIDAUTH)." },

@@ -39,6 +39,7 @@ enum row_flag {
     ROW_ZERO = 8,      /* number, duration or size: 0 is allowed below .min, too         */
     ROW_DETACHED = 16, /* ROW_MAP that is checked, but whose values are thrown away      */
     ROW_EMPTY = 32,    /* text: "" is allowed                                            */
+    ROW_LATER = 64,    /* checked, but no part of this version uses it                   */
 };
 
 enum row_refers {
