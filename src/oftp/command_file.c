@@ -83,7 +83,7 @@ static void put_sfid_tail(struct put *p, const struct oftp_sfid *c)
     put_check(p, c->sec <= 3, "SFIDSEC", "is above 03");
     put_check(p, c->comp <= 1, "SFIDCOMP", "is above 1");
     put_check(p, c->env <= 1, "SFIDENV", "is above 1");
-    put_check(p, c->descl < sizeof(c->desc), "SFIDDESC", "is longer than 999 octets");
+    put_check(p, c->descl <= sizeof(c->desc), "SFIDDESC", "is longer than its text");
     put_9(p, "SFIDFSIZ", c->fsiz, 13);
     put_9(p, "SFIDOSIZ", c->osiz, 13);
     put_9(p, "SFIDREST", c->rest, 17);

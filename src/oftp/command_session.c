@@ -2,24 +2,21 @@
  * RFC 5024 5.3.1, 5.3.2 and 5.3.11 to 5.3.18. */
 #include "oftp/field_int.h"
 
-/* RFC 5024 5.3.1 */
-static const char ready_message[] = "ODETTE FTP READY ";
+/* RFC 5024 5.3.1, without its last blank: products leave that away, and the CR. */
+static const char ready_message[] = "ODETTE FTP READY";
 
 bool oftp_read_ssrm(struct span oeb, struct err *err)
 {
     struct take t = take_command(oeb, 'I', "SSRMCMD");
     char text[sizeof(ready_message)];
 
-    /* Products leave the CR away, some the last blank too. */
-    if (oeb.n == sizeof(ready_message) - 1) {
-        take_x(&t, "SSRMMSG", text, sizeof(ready_message) - 2);
-    } else {
-        take_x(&t, "SSRMMSG", text, sizeof(ready_message) - 1);
-        take_cr(&t, "SSRMCR");
-    }
-    if (t.name == NULL && strcmp(text, "ODETTE FTP READY") != 0)
+    take_x(&t, "SSRMMSG", text, sizeof(ready_message) - 1);
+    if (t.name == NULL && strcmp(text, ready_message) != 0)
         return FAIL(err, FAIL_PEER, ESID_INVALID_DATA,
-                    "the partner greets with '%s' instead of 'ODETTE FTP READY'", text);
+                    "the partner greets with '%s' instead of '%s'", text, ready_message);
+    if (t.r.left.n > 0 && t.r.left.p[0] == ' ')
+        take_reserved(&t, "SSRMMSG", 1);
+    take_cr(&t, "SSRMCR");
     return take_done(&t, err);
 }
 
@@ -27,7 +24,7 @@ bool oftp_write_ssrm(struct writer *w, struct err *err)
 {
     struct put p = put_command(w, 'I');
 
-    put_x(&p, "SSRMMSG", ready_message, sizeof(ready_message) - 1);
+    put_x(&p, "SSRMMSG", ready_message, sizeof(ready_message));
     writer_u8(w, '\r');
     return put_done(&p, err);
 }
