@@ -205,22 +205,6 @@ static void a_code_keeps_its_inner_blanks(void **state)
     assert_string_not_equal(got.code, c.code);
 }
 
-/* RFC 5024 5.4, oftp2.md 2.4. */
-static void codes_outside_the_alphabet_are_told(void **state)
-{
-    (void)state;
-    assert_true(oftp_code_valid("O"));
-    assert_true(oftp_code_valid("1234567890123456789012345"));
-    assert_true(oftp_code_valid("A/B-C.D&E(F)"));
-    assert_false(oftp_code_valid(""));
-    assert_false(oftp_code_valid("12345678901234567890123456"));
-    assert_false(oftp_code_valid(" O0013"));
-    assert_false(oftp_code_valid("O0013 "));
-    assert_false(oftp_code_valid("o0013"));
-    assert_false(oftp_code_valid("O0013_A"));
-    assert_false(oftp_code_valid("O0013\xC3\x84"));
-}
-
 /* Nothing that another program would refuse leaves us. */
 static void an_ssid_we_may_not_send_is_refused(void **state)
 {
@@ -426,7 +410,6 @@ int main(void)
         cmocka_unit_test(too_small_a_buffer_or_credit_gives_06),
         cmocka_unit_test(reserved_fields_are_ignored),
         cmocka_unit_test(a_code_keeps_its_inner_blanks),
-        cmocka_unit_test(codes_outside_the_alphabet_are_told),
         cmocka_unit_test(an_ssid_we_may_not_send_is_refused),
         cmocka_unit_test(ssid_below_level_5_has_no_authentication),
         cmocka_unit_test(esid_is_as_in_the_examples),

@@ -41,7 +41,7 @@ static inline struct writer fresh(void)
 /* The call fails and blames the partner, with this ESID reason. */
 #define assert_peer(call, reason)                                                              \
     do {                                                                                       \
-        err = (struct err) { 0 };                                                      \
+        err = (struct err) { 0 };                                                              \
         assert_false(call);                                                                    \
         assert_int_equal(err.kind, FAIL_PEER);                                                 \
         assert_int_equal(err.wire, (reason));                                                  \
@@ -52,7 +52,7 @@ static inline struct writer fresh(void)
 #define assert_local(w, call)                                                                  \
     do {                                                                                       \
         size_t n_ = (w).n;                                                                     \
-        err = (struct err) { 0 };                                                      \
+        err = (struct err) { 0 };                                                              \
         assert_false(call);                                                                    \
         assert_int_equal(err.kind, FAIL_LOCAL);                                                \
         assert_int_equal((w).n, n_);                                                           \
