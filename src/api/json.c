@@ -146,8 +146,10 @@ static struct json_out properties(const struct props *ps)
 {
     struct json_out o = json_out_object();
 
+    /* "waybill." are notes of the gateway to itself. */
     for (const struct prop *p = ps->first; p != NULL; p = p->next)
-        json_put_text(&o, p->name, p->value);
+        if (strncmp(p->name, "waybill.", 8) != 0)
+            json_put_text(&o, p->name, p->value);
     return o;
 }
 

@@ -9,6 +9,7 @@ enum {
     CALL_JOBS = 1u << JOB_SEND | 1u << JOB_RECEIPT,
     CONNECT_MS = 30000,
     LOOK_MS = 1000,     /* between looks at the schedule */
+    TOLD_MAX = 20,      /* waiting documents that get an event for a failed call */
     OVERDUE_MS = 10000, /* between looks for missing receipts */
 };
 
@@ -93,27 +94,34 @@ static bool connect_partner(const struct call *call, struct conn **c, struct err
                      net_now_ms() + CONNECT_MS, c, err);
 }
 
-/* Marks what waits for a partner that was not reached as failed, when its attempts are used up. */
-static void give_up_jobs(struct gateway *g, const struct call *call, const char *why)
+/* Tells the documents that wait for a partner why it was not reached; when its attempts are used
+ * up, they have failed. */
+static void tell_jobs(struct gateway *g, const struct call *call, const char *why, bool used_up)
 {
     struct arena a = { 0 };
     struct job j;
     struct err err;
     bool found = true;
-    int64_t last = 0;
+    int64_t last = 0, now = net_wall_ms();
 
-    while (found &&
-           store_take_job(g->store, 1u << JOB_SEND, call->own, call->partner->party.code, last,
-                          net_wall_ms(), SEND_LEASE_MS, &a, &j, &found, &err) &&
-           found) {
-        struct store_batch *b = store_batch_new();
+    for (int i = 0; i < TOLD_MAX || used_up; i++) {
+        struct store_batch *b;
 
-        last = j.id;
-        if (b == NULL)
+        if (!store_take_job(g->store, 1u << JOB_SEND, call->own, call->partner->party.code,
+                            last, now, SEND_LEASE_MS, &a, &j, &found, &err) ||
+            !found || (b = store_batch_new()) == NULL)
             break;
-        store_set_state(b, j.document_id, DOC_BIT(DOC_SEALED) | DOC_BIT(DOC_SENDING),
-                        DOC_FAILED, net_wall_ms(), "failed", why, why);
-        store_end_job(b, j.id);
+        last = j.id;
+        j.attempts++;
+        j.last_error = why;
+        if (used_up) {
+            store_set_state(b, j.document_id, DOC_BIT(DOC_SEALED) | DOC_BIT(DOC_SENDING),
+                            DOC_FAILED, now, "failed", why, why);
+            store_end_job(b, j.id);
+        } else {
+            store_put_job(b, &j);
+            store_add_event(b, j.document_id, now, "call failed", why);
+        }
         if (!store_commit(g->store, b, &err))
             store_release_job(g->store, j.id);
         store_batch_free(b);
@@ -152,33 +160,47 @@ static bool run_call(const struct call *call, char *why, size_t cap)
     return ok;
 }
 
+/* What a failed call means for the pair; true when its attempts are used up. */
+static bool note_failure(const struct call *call, const char *why)
+{
+    struct caller *c = call->c;
+    uint32_t limit = call->partner->cfg->retry_attempts;
+    bool used_up;
+    int failures;
+
+    pthread_mutex_lock(&c->lock);
+    failures = ++call->pair->failures;
+    used_up = limit != 0 && (uint32_t)failures >= limit;
+    call->pair->next_ms = outgoing_backoff(call->partner, failures, net_wall_ms());
+    if (used_up)
+        call->pair->failures = 0;
+    pthread_mutex_unlock(&c->lock);
+    log_event(LOG_WARN, "oftp2.call.failed", "partner", call->partner->name, "attempt",
+              log_num(failures), "reason", why, "look_at",
+              "`waybill test` tells step by step what goes wrong", NULL);
+    return used_up;
+}
+
 static void *call_thread(void *arg)
 {
     struct call *call = arg;
     struct caller *c = call->c;
-    const struct config_partner *p = call->partner->cfg;
     char why[600] = "";
-    bool ok = run_call(call, why, sizeof(why)), used_up;
-    int failures;
+    bool ok = run_call(call, why, sizeof(why));
 
+    if (!ok)
+        tell_jobs(c->g, call, why, note_failure(call, why));
+    snapshot_put(call->snap);
+    store_wake(c->g->store);
     pthread_mutex_lock(&c->lock);
-    failures = call->pair->failures = ok ? 0 : call->pair->failures + 1;
-    used_up = p->retry_attempts != 0 && (uint32_t)failures >= p->retry_attempts;
-    call->pair->next_ms = ok ? 0 : outgoing_backoff(call->partner, failures, net_wall_ms());
-    if (used_up)
+    if (ok) {
         call->pair->failures = 0;
+        call->pair->next_ms = 0;
+    }
     call->pair->calling = false;
-    c->calls--;
+    c->calls--; /* the last: a stop waits for it and then frees the store */
     pthread_cond_broadcast(&c->left);
     pthread_mutex_unlock(&c->lock);
-    if (!ok)
-        log_event(LOG_WARN, "oftp2.call.failed", "partner", call->partner->name, "attempt",
-                  log_num(failures), "reason", why, "look_at",
-                  "`waybill test` tells step by step what goes wrong", NULL);
-    if (used_up)
-        give_up_jobs(c->g, call, why);
-    store_wake(c->g->store);
-    snapshot_put(call->snap);
     free(call);
     return NULL;
 }
@@ -318,8 +340,6 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
     int64_t now = net_wall_ms();
     uint64_t least = UINT64_MAX;
 
-    if (now < c->overdue_ms)
-        return;
     c->overdue_ms = now + OVERDUE_MS;
     for (size_t i = 0; i < sn->partners_n; i++) {
         uint64_t t = sn->partners[i].cfg->receipt_timeout_ms;
@@ -342,6 +362,48 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
     arena_free(&a);
 }
 
+static bool is_being_received(struct gateway *g, int64_t id)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&g->lock);
+    for (struct session *s = g->sessions; s != NULL && !found; s = s->next)
+        found = atomic_load(&s->document_id) == id;
+    pthread_mutex_unlock(&g->lock);
+    return found;
+}
+
+/* A transfer that was cut off and never taken up again gives its space back. */
+static void drop_old_partials(struct caller *c)
+{
+    static const struct payload_ref none;
+    int64_t now = net_wall_ms();
+    struct document_filter f = { .state = "receiving", .direction = 1, .limit = 100 };
+    struct arena a = { 0 };
+    struct document *list = NULL;
+    struct err err = { 0 };
+    size_t n = 0;
+
+    f.to_ms = now - (int64_t)c->g->rt->oftp2_server.partial_memory_ms;
+    if (f.to_ms <= 0 || !store_find_documents(c->g->store, &f, &a, &list, &n, &err))
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct store_batch *b;
+
+        if (list[i].changed_ms > f.to_ms || is_being_received(c->g, list[i].id) ||
+            (b = store_batch_new()) == NULL)
+            continue;
+        store_set_raw(b, list[i].id, &none);
+        store_set_state(b, list[i].id, DOC_BIT(DOC_RECEIVING), DOC_REFUSED, now, "given up",
+                        "the transfer was never completed",
+                        "never completed within oftp2_server.partial_memory");
+        if (store_commit(c->g->store, b, &err))
+            payload_remove(c->g->store, &list[i].raw);
+        store_batch_free(b);
+    }
+    arena_free(&a);
+}
+
 static void *caller_thread(void *arg)
 {
     struct caller *c = arg;
@@ -355,7 +417,10 @@ static void *caller_thread(void *arg)
 
         call_for_jobs(c, sn);
         call_by_schedule(c, sn);
-        find_overdue(c, sn);
+        if (net_wall_ms() >= c->overdue_ms) {
+            find_overdue(c, sn);
+            drop_old_partials(c);
+        }
         snapshot_put(sn);
         if (!store_next_due(g->store, CALL_JOBS, net_wall_ms(), &due, &err) || due > LOOK_MS)
             due = LOOK_MS;

@@ -96,7 +96,12 @@ static bool fill_sfid(struct gateway *g, struct oftp_sfid *f, const struct gatew
     if (f->dsn[0] == '\0')
         (void)text_copy(f->dsn, sizeof(f->dsn), "DOCUMENT");
     gateway_stamp(g, f->date, f->time);
-    (void)text_copy(f->dest, sizeof(f->dest), p->party.code);
+    if (w->destination != NULL && !oftp_code_valid(w->destination))
+        return FAIL(err, FAIL_LOCAL, 400,
+                    "destination '%.40s' is no ODETTE ID: at most 25 of A-Z 0-9 / - . & ( )",
+                    w->destination);
+    (void)text_copy(f->dest, sizeof(f->dest),
+                    w->destination != NULL ? w->destination : p->party.code);
     (void)text_copy(f->orig, sizeof(f->orig), id->party.code);
     if (desc != NULL) {
         size_t n = oftp_utf8_cut(desc, strlen(desc), OFTP_TEXT);
@@ -139,7 +144,8 @@ static void fill_document(struct gateway_outgoing *o, const struct gateway_send 
     d->listener = arena_text(a, w->listener != NULL ? w->listener : "api");
     d->partner = arena_text(a, p->name);
     d->from = d->own = arena_text(a, o->sfid.orig);
-    d->to = d->peer = arena_text(a, o->sfid.dest);
+    d->to = arena_text(a, o->sfid.dest);
+    d->peer = arena_text(a, p->party.code); /* who is called; it may only pass the file on */
     d->name = arena_text(a, o->sfid.dsn);
     d->identity_key = oftp_identity_key(a, o->sfid.dsn, o->sfid.date, o->sfid.time,
                                         o->sfid.orig, o->sfid.dest);
