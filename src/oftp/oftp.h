@@ -297,7 +297,7 @@ struct oftp_config {
 
 enum oftp_event_kind {
     OFTP_NONE,          /* nothing to act on; with an empty span: more octets are needed      */
-    OFTP_SSID,          /* responder: .ssid came. Answer with oftp_session_accept or _reject  */
+    OFTP_SSID,          /* responder: .ssid came: oftp_session_accept, or abort(03, 04, 08)   */
     OFTP_CHALLENGE_DUE, /* make and encrypt 20 octets: oftp_session_challenge                 */
     OFTP_CHALLENGE,     /* .octets: decrypt it and call oftp_session_respond, or abort(11)    */
     OFTP_STARTED,       /* the session is up; .ssid is the peer's                             */
@@ -341,7 +341,10 @@ void oftp_session_free(struct oftp_session *s);
 void oftp_session_open(struct oftp_session *s, const struct oftp_config *cfg, uint64_t now_ms);
 
 /* Takes octets from *in up to the next event and fills *ev (whose pointers live until the next
- * call on s). Never fails: what the peer does wrong comes as OFTP_ABORTED. */
+ * call on s). Never fails: what the peer does wrong comes as OFTP_ABORTED. Call it until *in is
+ * empty: while one exchange buffer has more events to give, a part of it stays in *in, which must
+ * then come back as it was left. A responder's OFTP_STARTED after oftp_session_respond needs no
+ * octets: the next call gives it, *in empty or not. */
 void oftp_session_input(struct oftp_session *s, struct span *in, uint64_t now_ms,
                         struct oftp_event *ev);
 
@@ -350,7 +353,9 @@ struct span oftp_session_output(const struct oftp_session *s);
 void oftp_session_sent(struct oftp_session *s, size_t n, uint64_t now_ms);
 
 /* When expire must be called at the latest; UINT64_MAX: never. An expired session gives
- * OFTP_ABORTED with ESID_TIMEOUT, or is silently over when it only waited for the disconnect. */
+ * OFTP_ABORTED with ESID_TIMEOUT, or is silently over when it only waited for the disconnect.
+ * OFTP_NONE otherwise: it was too early, or the wait began with one of the requests below, which
+ * tell no time, and is counted from now_ms: ask for the deadline again. */
 uint64_t oftp_session_deadline(const struct oftp_session *s);
 void oftp_session_expire(struct oftp_session *s, uint64_t now_ms, struct oftp_event *ev);
 

@@ -1,5 +1,5 @@
 /* The session: object, input loop, timers, abort. What a command or request does is in start.c,
- * speaker.c and listener.c; what is sent is in output.c. RFC 5024 section 9. */
+ * speaker.c and listener.c; requests come in by request.c; what is sent is in output.c. RFC 5024 section 9. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -161,7 +161,7 @@ static void fail(struct oftp_session *s, int reason, const char *text)
     s->ev.local = true;
 }
 
-static void fault(struct oftp_session *s, const struct err *err)
+void oftp_session_fault(struct oftp_session *s, const struct err *err)
 {
     fail(s, err->wire > 0 ? err->wire : ESID_UNSPECIFIED, err->text);
 }
@@ -279,7 +279,7 @@ bool oftp_session_left(struct oftp_session *s, const struct input *in, struct er
     return true;
 }
 
-static bool act(struct oftp_session *s, const struct input *in, struct err *err)
+bool oftp_session_act(struct oftp_session *s, const struct input *in, struct err *err)
 {
     transition *cell = NULL;
 
@@ -320,7 +320,7 @@ static bool command(struct oftp_session *s, struct span oeb, struct err *err)
     if (in.kind != IN_ESID && !oftp_out_ready(s))
         return FAIL(err, FAIL_PEER, ESID_VIOLATION, "%s while earlier answers are not taken",
                     input_names[in.kind]);
-    return act(s, &in, err);
+    return oftp_session_act(s, &in, err);
 }
 
 /* Takes one thing that happened. False when more octets are needed first. */
@@ -338,7 +338,7 @@ static bool step(struct oftp_session *s, struct span *in, uint64_t now_ms)
     }
     if (s->rest.n > 0 || s->announce) {
         if (!oftp_listener_deliver(s, &err))
-            fault(s, &err);
+            oftp_session_fault(s, &err);
         return true;
     }
     if (s->deaf) {
@@ -362,7 +362,7 @@ static bool step(struct oftp_session *s, struct span *in, uint64_t now_ms)
         ok = command(s, oeb, &err);
     }
     if (!ok)
-        fault(s, &err);
+        oftp_session_fault(s, &err);
     s->untimed = false;
     return true;
 }
@@ -458,118 +458,6 @@ void oftp_session_expire(struct oftp_session *s, uint64_t now_ms, struct oftp_ev
     }
     oftp_session_check(s);
     *ev = s->ev;
-}
-
-/* ---- requests ----------------------------------------------------------------------- */
-
-static bool request(struct oftp_session *s, const struct input *in, struct err *err)
-{
-    bool ok;
-
-    oftp_session_event(s, OFTP_NONE);
-    ok = act(s, in, err);
-    oftp_session_check(s);
-    return ok;
-}
-
-bool oftp_session_accept(struct oftp_session *s, const struct oftp_config *cfg,
-                         struct oftp_event *ev, struct err *err)
-{
-    if (!request(s, &(struct input) { .kind = RQ_ACCEPT, .cfg = cfg }, err)) {
-        if (err->kind != FAIL_PEER)
-            return false;
-        fault(s, err);
-        oftp_session_check(s);
-    }
-    *ev = s->ev;
-    return true;
-}
-
-bool oftp_session_challenge(struct oftp_session *s,
-                            const uint8_t challenge[OFTP_CHALLENGE_SIZE], struct span encrypted,
-                            struct err *err)
-{
-    return request(s,
-                   &(struct input) {
-                       .kind = RQ_CHALLENGE, .challenge = challenge, .encrypted = encrypted },
-                   err);
-}
-
-bool oftp_session_respond(struct oftp_session *s, const uint8_t plain[OFTP_CHALLENGE_SIZE],
-                          struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_RESPOND, .challenge = plain }, err);
-}
-
-bool oftp_session_offer_file(struct oftp_session *s, const struct oftp_sfid *sfid,
-                             struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_OFFER, .sfid = sfid }, err);
-}
-
-bool oftp_session_respond_file(struct oftp_session *s, const struct oftp_response *r,
-                               struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_RESPONSE, .response = r }, err);
-}
-
-bool oftp_session_pass_turn(struct oftp_session *s, struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_PASS }, err);
-}
-
-bool oftp_session_data(struct oftp_session *s, struct span *in, bool end, bool *whole,
-                       struct err *err)
-{
-    return request(
-        s, &(struct input) { .kind = RQ_DATA, .content = in, .flag = end, .whole = whole },
-        err);
-}
-
-bool oftp_session_file_end(struct oftp_session *s, const struct oftp_efid *efid,
-                           struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_FILE_END, .efid = efid }, err);
-}
-
-bool oftp_session_take_file(struct oftp_session *s, uint64_t position, uint64_t octets,
-                            uint64_t records, struct err *err)
-{
-    return request(
-        s,
-        &(struct input) {
-            .kind = RQ_TAKE, .position = position, .octets = octets, .records = records },
-        err);
-}
-
-bool oftp_session_refuse_file(struct oftp_session *s, int reason, bool retry, const char *text,
-                              struct err *err)
-{
-    return request(
-        s, &(struct input) { .kind = RQ_REFUSE, .reason = reason, .flag = retry, .text = text },
-        err);
-}
-
-bool oftp_session_grant(struct oftp_session *s, struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_GRANT }, err);
-}
-
-bool oftp_session_end_taken(struct oftp_session *s, bool want_turn, struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_END_TAKEN, .flag = want_turn }, err);
-}
-
-bool oftp_session_end_refused(struct oftp_session *s, int reason, const char *text,
-                              struct err *err)
-{
-    return request(
-        s, &(struct input) { .kind = RQ_END_REFUSED, .reason = reason, .text = text }, err);
-}
-
-bool oftp_session_ready(struct oftp_session *s, struct err *err)
-{
-    return request(s, &(struct input) { .kind = RQ_READY }, err);
 }
 
 /* ---- questions ---------------------------------------------------------------------- */

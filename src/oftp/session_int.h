@@ -1,4 +1,4 @@
-/* What session.c, output.c, start.c, speaker.c, listener.c and check.c share.
+/* What session.c, request.c, output.c, start.c, speaker.c, listener.c and check.c share.
  *
  * A session is one value of enum state plus the fields below. Everything that happens to it is
  * an input: a command of the peer (IN_) or a request of our own application (RQ_). Each phase
@@ -202,6 +202,10 @@ transition oftp_session_left;
 /* Gives the next OFTP_DATA of s->rest, or OFTP_CREDIT_DUE, or nothing. */
 bool oftp_listener_deliver(struct oftp_session *s, struct err *err);
 
+/* Looks the transition up in the tables and makes it. */
+bool oftp_session_act(struct oftp_session *s, const struct input *in, struct err *err);
+/* Ends the session for a FAIL_PEER, with the event that says so. */
+void oftp_session_fault(struct oftp_session *s, const struct err *err);
 void oftp_session_event(struct oftp_session *s, enum oftp_event_kind kind);
 /* Queues ESID(reason) and waits for the disconnect; closes at once where ESID may not go. */
 void oftp_session_end(struct oftp_session *s, int reason, const char *text);

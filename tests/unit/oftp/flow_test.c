@@ -242,6 +242,31 @@ static void test_the_output_is_bounded(void **state)
     one_done(&o);
 }
 
+/* A connection that takes odd pieces makes the engine move what is left; nothing is lost. */
+static void test_the_output_may_be_sent_in_any_pieces(void **state)
+{
+    static const size_t chunks[] = { 70001, 99990, 100003, 100004, 250000 };
+    struct job job = { .sfid = sfid_of('U', 0), .octets = file, .n = sizeof(file) };
+    (void)state;
+
+    for (size_t k = 0; k < sizeof(file); k++)
+        file[k] = (uint8_t)(k * k >> 7);
+    for (size_t k = 0; k < COUNT_OF(chunks); k++) {
+        pair_new(&p);
+        p.i.cfg.cred = p.r.cfg.cred = 999;
+        p.i.cfg.sdeb = p.r.cfg.sdeb = 99999;
+        p.chunk = chunks[k];
+        p.i.jobs = &job;
+        p.i.jobs_n = 1;
+        pair_open(&p);
+        pair_run(&p);
+        assert_int_equal(p.i.taken, 1);
+        assert_int_equal(p.r.got_n, sizeof(file));
+        assert_memory_equal(p.r.got, file, sizeof(file));
+        pair_free(&p);
+    }
+}
+
 /* A Listener that grants late holds the Speaker back, and both wait for nobody but it. */
 static void test_a_slow_disk_slows_the_partner(void **state)
 {
@@ -279,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_an_early_cdt_is_remembered),
         cmocka_unit_test(test_the_smallest_window),
         cmocka_unit_test(test_the_output_is_bounded),
+        cmocka_unit_test(test_the_output_may_be_sent_in_any_pieces),
         cmocka_unit_test(test_a_slow_disk_slows_the_partner),
     };
 

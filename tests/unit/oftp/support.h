@@ -1,5 +1,5 @@
 /* What the tests of the session share: two engines joined by arrays, one engine against raw
- * octets, and a counter for a clock. Link support.c. */
+ * octets, and a counter for a clock. Link one.c and pair.c. */
 #ifndef WAYBILL_TESTS_OFTP_SUPPORT_H
 #define WAYBILL_TESTS_OFTP_SUPPORT_H
 
