@@ -1,0 +1,497 @@
+#!/usr/bin/env python3
+"""Two Waybill gateways, acme and plant-7, on this machine: files both ways over TLS with their
+receipts, a refusal, and a transfer that is cut and goes on. Exit status 0 when all balanced.
+
+Everything lies below one temporary directory, which is removed at the end (KEEP=1 keeps it).
+DEMO_MB (default 200) is the size of each of the two large files."""
+
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+WAYBILL = os.path.abspath(os.environ.get('WAYBILL_BINARY') or ROOT / 'build' / 'waybill')
+LARGE = int(os.environ.get('DEMO_MB', '200')) * 1000 * 1000
+CODES = {'acme': 'O0013000001ACME', 'plant-7': 'O0013000002PLANT7'}
+PASSWORDS = {'acme': 'ACMEPW', 'plant-7': 'PLANTPW'}
+NOBODY = 'O0013000002PLANT9'
+
+ORDERS = """UNB+UNOC:3+{acme}+{plant}+261121:1015+4711'
+UNH+1+ORDERS:D:96A:UN:A14051'
+BGM+220+4500012345+9'
+DTM+137:20261121:102'
+NAD+BY+ACME::92'
+NAD+SU+PLANT7::92'
+LIN+1++8K0407271AA:IN'
+QTY+21:1200:PCE'
+DTM+2:20261128:102'
+LIN+2++8K0407272AA:IN'
+QTY+21:800:PCE'
+DTM+2:20261128:102'
+UNS+S'
+CNT+2:2'
+UNT+14+1'
+UNZ+1+4711'
+"""
+
+DESADV = """UNB+UNOC:3+{plant}+{acme}+261122:0830+0815'
+UNH+1+DESADV:D:96A:UN:A01051'
+BGM+351+LS80021+9'
+DTM+137:20261122:102'
+RFF+ON:4500012345'
+NAD+SE+PLANT7::92'
+NAD+BY+ACME::92'
+CPS+1'
+LIN+1++8K0407271AA:IN'
+QTY+12:1200:PCE'
+UNT+10+1'
+UNZ+1+0815'
+"""
+
+
+class Trouble(Exception):
+    """Something did not go as the demonstration says it should."""
+
+
+# ---- what is printed -----------------------------------------------------------------------
+
+BOLD, DIM, OFF = ('\033[1m', '\033[2m', '\033[0m') if sys.stdout.isatty() else ('', '', '')
+begun = time.monotonic()
+steps = 0
+
+
+def step(title):
+    global steps
+    steps += 1
+    print(f'\n{BOLD}{steps}. {title}{OFF} {DIM}({time.monotonic() - begun:.0f} s){OFF}', flush=True)
+
+
+def say(text):
+    print(f'   {text}', flush=True)
+
+
+def shown(text):
+    for line in text.rstrip().splitlines():
+        print(f'     {line}', flush=True)
+
+
+def wait(check, what, seconds=30.0, every=0.05):
+    """Calls check() until it gives something true, and gives that."""
+    end = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Trouble(f'waited {seconds:.0f} s for {what}')
+        time.sleep(every)
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, 'rb') as f:
+        while piece := f.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def openssl(*args, cwd):
+    result = subprocess.run(['openssl', *args], cwd=cwd, capture_output=True, text=True,
+                            stdin=subprocess.DEVNULL)
+    if result.returncode != 0:
+        raise Trouble(f'openssl {" ".join(args)}\n{result.stderr}')
+
+
+# ---- a gateway -----------------------------------------------------------------------------
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__('localhost', timeout=10)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Gateway:
+    def __init__(self, top, name, other):
+        self.name, self.other = name, other
+        self.top = top / name
+        self.inbox = self.top / 'inbox'
+        self.inbox.mkdir(parents=True)
+        self.config = self.top / 'waybill.yaml'
+        self.log = self.top / 'waybill.log'
+        self.socket = str(self.top / 's')
+        self.port, self.process = 0, None
+
+    def start(self):
+        """The port is the system's choice at first and then stays."""
+        self.config.write_text(
+            f'runtime: {{name: {self.name}, data_directory: {self.top}/data}}\n'
+            'oftp2_server:\n'
+            '  endpoints:\n'
+            f'    - {{host: 127.0.0.1, port: {self.port}, session_level_encryption: true,\n'
+            f'       server_ssl_certificate: our-tls}}\n'
+            f'admin: {{listen: "", socket: {self.socket}}}\n')
+        with open(self.log, 'ab') as log:
+            # A session of its own: Ctrl-C is for the demonstration, which then stops all.
+            self.process = subprocess.Popen([WAYBILL, 'serve', '--config', str(self.config)],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
+        wait(self.ready, f'{self.name} to be ready')
+        self.port = self.get('/api/v1/runtime')['endpoints'][0]['port']
+
+    def ready(self):
+        if self.process.poll() is not None:
+            raise Trouble(f'{self.name}: waybill serve ended with {self.process.returncode}\n'
+                          + self.log.read_text()[-2000:])
+        try:
+            return self.get('/readyz')
+        except (OSError, http.client.HTTPException, Trouble):
+            return None
+
+    def kill9(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def get(self, path):
+        connection = UnixConnection(self.socket)
+        try:
+            connection.request('GET', path)
+            response = connection.getresponse()
+            body = response.read()
+            if response.status != 200:
+                raise Trouble(f'{self.name}: GET {path}: {response.status} {body[:300]}')
+            return json.loads(body)
+        finally:
+            connection.close()
+
+    def run(self, *args, echo=True, good=(0,)):
+        """A command on this gateway, shown with what it prints; gives its standard output."""
+        if echo:
+            print(f'   {BOLD}{self.name}${OFF} waybill {" ".join(map(str, args))}', flush=True)
+        result = subprocess.run([WAYBILL, *map(str, args)], capture_output=True, text=True,
+                                stdin=subprocess.DEVNULL, cwd=self.top.parent,
+                                env={**os.environ, 'WAYBILL_SOCKET': self.socket})
+        if echo:
+            shown(result.stdout + result.stderr)
+        if result.returncode not in good:
+            raise Trouble(f'exit status {result.returncode} of waybill {" ".join(map(str, args))}\n'
+                          f'{result.stdout}{result.stderr}')
+        return result.stdout
+
+    def components(self, other_port):
+        other = self.other
+        return f"""\
+certificate: our-tls
+file: {self.top}/tls.crt
+key_file: {self.top}/tls.key
+---
+certificate: authority
+file: {self.top.parent}/ca/ca.crt
+---
+identity: us
+oftp2:
+  odette_id: {CODES[self.name]}
+  password: {PASSWORDS[self.name]}
+---
+partner: {other}
+oftp2:
+  odette_id: {CODES[other]}
+  password: {PASSWORDS[other]}
+  host: 127.0.0.1
+  port: {other_port}
+  session_level_encryption: true
+  server_ssl_certificate: authority
+  identity: us
+  retry: {{first: 200ms, max: 1s}}
+---
+process: files-from-{other}
+start:
+  listen: oftp2-server
+  operation:
+    from: {{partner: {other}}}
+    to: {{identity: us}}
+    acknowledge: processed
+    tracking:
+      - {{field: File, value: "{{{{oftp2.sfiddsn}}}}"}}
+steps:
+  - write: {{directory: {self.inbox}, name: "{{{{document.name}}}}"}}
+"""
+
+    def documents(self, **filters):
+        query = '&'.join(f'{k}={v}' for k, v in filters.items())
+        return self.get(f'/api/v1/documents?{query}')['documents']
+
+    def document(self, number):
+        return self.get(f'/api/v1/documents/{number}')
+
+    def logged(self, pattern):
+        found = re.findall(pattern, self.log.read_text())
+        return found[-1] if found else None
+
+
+# ---- the story -----------------------------------------------------------------------------
+
+
+def make_certificates(top, gateways):
+    ca = top / 'ca'
+    ca.mkdir()
+    key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-sha256']
+    openssl('req', '-x509', *key, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '2',
+            '-subj', '/CN=Demo authority', '-addext', 'keyUsage=critical,keyCertSign', cwd=ca)
+    for g in gateways:
+        (ca / f'{g.name}.ext').write_text(
+            'basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n'
+            'subjectAltName=IP:127.0.0.1,DNS:localhost\n')
+        openssl('req', *key, '-keyout', str(g.top / 'tls.key'), '-out', f'{g.name}.csr',
+                '-subj', f'/CN={g.name}', cwd=ca)
+        openssl('x509', '-req', '-in', f'{g.name}.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key',
+                '-CAcreateserial', '-days', '2', '-sha256', '-extfile', f'{g.name}.ext', '-out',
+                str(g.top / 'tls.crt'), cwd=ca)
+
+
+def make_large(path, size, mark):
+    """A file of `size` octets that looks like a very long message, no two segments alike."""
+    with open(path, 'wb') as f:
+        number, left = 0, size
+        while left > 0:
+            block = b''.join(b"LIN+%d++%s%09d:IN'\nQTY+21:%d:PCE'\n" %
+                             (n, mark, n * 7919 % 999999937, n % 5000)
+                             for n in range(number, number + 20000))
+            # One block is made octet by octet, then repeated under numbers of its own.
+            for again in range(16):
+                piece = (b'RFF+%d-%d\n' % (number, again) + block)[:left]
+                f.write(piece)
+                left -= len(piece)
+            number += 20000
+
+
+def await_delivery(g, name, source):
+    """Waits for the file in the inbox and compares the content."""
+    path = g.inbox / name
+    wait(path.exists, f'{path}')
+    same = sha256(path) == source['sha256']
+    say(f'{g.name}: {path.name} is in the inbox, {path.stat().st_size:,} octets, '
+        f'SHA-256 {"the same" if same else "DIFFERENT"} ({source["sha256"][:16]}...)')
+    if not same:
+        raise Trouble(f'{path} differs from what was sent')
+
+
+def source_of(path):
+    return {'path': path, 'sha256': sha256(path)}
+
+
+def cut_and_go_on(acme, plant, source):
+    sent = json.loads(acme.run('--json', 'send', '--partner', 'plant-7', '--name', 'CUT.DAT',
+                               source['path'], echo=False))['id']
+    say(f'acme sends {source["path"].name} as document {sent}')
+    connection = UnixConnection(plant.socket)
+    goal = LARGE // 2
+
+    def far_enough():
+        connection.request('GET', '/api/v1/sessions')
+        for s in json.loads(connection.getresponse().read())['sessions']:
+            if s['document'] and s['done'] > goal:
+                return s['done']
+        if acme.document(sent)['state'] not in ('sealed', 'sending'):
+            raise Trouble('the transfer was over before it could be cut: try a larger DEMO_MB')
+        return 0
+
+    done = wait(far_enough, 'half of the file to be with plant-7', every=0.001)
+    plant.kill9()
+    connection.close()
+    say(f'kill -9 of plant-7 when it had received {done:,} octets')
+    d = wait(lambda: (lambda d: d if 'interrupted' in [e['kind'] for e in d['events']] else None)
+             (acme.document(sent)), 'acme to notice')
+    say(f'acme: document {sent} is {d["state"]}, kept to be sent on')
+    plant.start()
+    say('plant-7 is started again, on the data it had')
+    wait(lambda: acme.document(sent)['state'] == 'acknowledged', 'the receipt of the cut file', 60)
+    octet = plant.logged(r'oftp2\.file\.start .*dsn=CUT\.DAT.* from_octet=(\d+)')
+    if not octet:
+        raise Trouble('the file was sent from its beginning again')
+    say(f'{BOLD}it went on from octet {int(octet):,}{OFF}: {int(octet) * 100 // LARGE} percent '
+        'were not sent again')
+    acme.run('show', sent)
+    return sent
+
+
+def refused(acme, plant, source):
+    number = json.loads(acme.run('--json', 'send', '--partner', 'plant-7', '--destination', NOBODY,
+                                 '--name', 'MISDIRECTED', source['path'], echo=False))['id']
+    d = wait(lambda: (lambda d: d if d['state'] == 'failed' else None)(acme.document(number)),
+             'the refusal')
+    say(f'acme:    document {number} is {d["state"]}: {d["reason"]}')
+    if not d['reason'].startswith('SFNA 02'):
+        raise Trouble('that is not SFNA 02')
+    line = plant.logged(r'(oftp2\.file\.refused .*)')
+    say(f'plant-7: {line}')
+
+
+def balance(acme, plant, sources):
+    """Compares both sides' books; gives the differences found."""
+    wrong = []
+
+    def settled():
+        return not any(g.get('/api/v1/jobs')['jobs'] for g in (acme, plant))
+    try:
+        wait(settled, 'all jobs to end', 10)
+    except Trouble:
+        wrong.append('there are jobs left')
+    for sender, receiver in (acme, plant), (plant, acme):
+        out = [d for d in sender.documents(direction='out', limit=1000)
+               if d['name'] != 'MISDIRECTED']
+        received = {d['name']: d for d in receiver.documents(direction='in', limit=1000)
+                    if d['state'] != 'refused'}
+        for d in out:
+            there = received.pop(d['name'], None)
+            if d['state'] != 'acknowledged':
+                wrong.append(f'{sender.name}: document {d["id"]} is {d["state"]}')
+            if there is None or there['state'] != 'processed':
+                wrong.append(f'{receiver.name}: {d["name"]} is '
+                             f'{there["state"] if there else "missing"}')
+                continue
+            for g, number, state in (sender, d['id'], 'received'), (receiver, there['id'], 'sent'):
+                receipts = g.document(number)['receipts']
+                if [(r['kind'], r['state']) for r in receipts] != [('EERP', state)]:
+                    wrong.append(f'{g.name}: document {number} has receipts {receipts}')
+            if sha256(receiver.inbox / d['name']) != sources[d['name']]['sha256']:
+                wrong.append(f'{d["name"]} differs')
+        wrong += [f'{receiver.name}: {name} was not sent by {sender.name}' for name in received]
+    return wrong
+
+
+def demonstrate(top):
+    acme, plant = gateways = [Gateway(top, 'acme', 'plant-7'), Gateway(top, 'plant-7', 'acme')]
+    running.extend(gateways)
+    version = subprocess.run([WAYBILL, 'version'], capture_output=True, text=True).stdout
+    print(f'{BOLD}Two gateways on this machine exchange files over OFTP2 with TLS.{OFF}\n'
+          f'{version.splitlines()[0] if version else ""}; everything lies below {top}')
+
+    step('Certificates: one authority, one server certificate for each gateway')
+    make_certificates(top, gateways)
+    say('made with the openssl command; each side trusts the authority only')
+
+    step('Both gateways start, and get to know each other with `waybill apply`')
+    for g in gateways:
+        g.start()
+        say(f'{g.name}: pid {g.process.pid}, OFTP2 with TLS on 127.0.0.1:{g.port}')
+    for g, other in (acme, plant), (plant, acme):
+        (g.top / 'components.yaml').write_text(g.components(other.port))
+        g.run('apply', '-f', f'{g.name}/components.yaml')
+    plant.run('listeners')
+    acme.run('test', 'plant-7')
+
+    codes = {'acme': CODES['acme'], 'plant': CODES['plant-7']}
+    (top / 'orders.edi').write_text(ORDERS.format(**codes))
+    (top / 'desadv.edi').write_text(DESADV.format(**codes))
+    make_large(top / 'large.dat', LARGE, b'A')
+    make_large(top / 'cut.dat', LARGE, b'B')
+    sources = {'ORDERS.EDI': source_of(top / 'orders.edi'),
+               'DESADV.EDI': source_of(top / 'desadv.edi'),
+               'LARGE.DAT': source_of(top / 'large.dat'), 'CUT.DAT': source_of(top / 'cut.dat')}
+
+    step('An order goes from acme to plant-7; the receipt (EERP) comes back when it is processed')
+    acme.run('send', '--partner', 'plant-7', '--wait', 'orders.edi')
+    await_delivery(plant, 'ORDERS.EDI', sources['ORDERS.EDI'])
+
+    step('A despatch advice goes the other way')
+    plant.run('send', '--partner', 'acme', '--wait', 'desadv.edi')
+    await_delivery(acme, 'DESADV.EDI', sources['DESADV.EDI'])
+
+    step(f'A file of {LARGE // 1000000} MB; memory does not grow with it')
+    clock = time.monotonic()
+    acme.run('send', '--partner', 'plant-7', '--wait', 'large.dat')
+    clock = time.monotonic() - clock
+    await_delivery(plant, 'LARGE.DAT', sources['LARGE.DAT'])
+    memory = [int(re.search(r'VmHWM:\s+(\d+)', pathlib.Path(f'/proc/{g.process.pid}/status')
+                            .read_text()).group(1)) // 1024 for g in gateways]
+    say(f'{clock:.1f} s from hand-over to receipt, with four copies on disk; peak memory '
+        f'{memory[0]} MB (acme), {memory[1]} MB (plant-7)')
+
+    step('A file for a destination that plant-7 does not know is refused, with the reason')
+    refused(acme, plant, sources['ORDERS.EDI'])
+
+    step('plant-7 loses its power in the middle of a transfer; the file goes on where it was')
+    cut_and_go_on(acme, plant, sources['CUT.DAT'])
+    await_delivery(plant, 'CUT.DAT', sources['CUT.DAT'])
+
+    step('What both sides have in their books')
+    wrong = balance(acme, plant, sources)
+    for g in gateways:
+        g.run('documents')
+        g.run('receipts')
+        print()
+    if wrong:
+        raise Trouble('the books do not agree:\n   ' + '\n   '.join(wrong))
+    print(f'{BOLD}Everything balanced{OFF}: 4 files sent, 4 processed, 4 receipts given and taken, '
+          f'1 refused as it should; {time.monotonic() - begun:.0f} s.')
+
+
+running = []
+
+
+def main():
+    if not os.access(WAYBILL, os.X_OK):
+        sys.exit(f'{WAYBILL} is not there: build it first, with `make`')
+    if shutil.which('openssl') is None:
+        sys.exit('the openssl command is missing: `scripts/install-deps.sh build` installs it')
+    top = pathlib.Path(tempfile.mkdtemp(prefix='waybill-demo-'))
+    need = 9 * LARGE + (100 << 20)
+    keep = os.environ.get('KEEP', '') not in ('', '0')
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    status = 1
+    try:
+        if shutil.disk_usage(top).free < need:
+            sys.exit(f'{top.parent} has not the {need / 1e9:.1f} GB this takes: set TMPDIR to a '
+                     'directory with more room, or DEMO_MB to less than 200')
+        demonstrate(top)
+        status = 0
+    except KeyboardInterrupt:
+        print('\ninterrupted')
+        status = 130
+    except Trouble as e:
+        print(f'\n{BOLD}It failed:{OFF} {e}')
+        for g in running:
+            if g.log.exists():
+                print(f'--- the end of the log of {g.name}')
+                shown('\n'.join(g.log.read_text().splitlines()[-15:]))
+    finally:
+        # A second Ctrl-C must not leave a gateway behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for g in running:
+            g.stop()
+        if keep:
+            print(f'kept: {top}')
+        else:
+            shutil.rmtree(top, ignore_errors=True)
+    return status
+
+
+if __name__ == '__main__':
+    sys.exit(main())
