@@ -17,7 +17,7 @@ struct store *open_at(const char *dir)
     return s;
 }
 
-int fixture_open(void **state)
+int fixture_make(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     const char *tmp = getenv("TMPDIR");
@@ -26,8 +26,18 @@ int fixture_open(void **state)
                    tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(f->dir) == NULL)
         return -1;
-    f->s = open_at(f->dir);
     *state = f;
+    return 0;
+}
+
+int fixture_open(void **state)
+{
+    struct fixture *f;
+
+    if (fixture_make(state) != 0)
+        return -1;
+    f = *state;
+    f->s = open_at(f->dir);
     return 0;
 }
 

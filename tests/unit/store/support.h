@@ -17,6 +17,7 @@ struct fixture {
 };
 
 /* cmocka's set-up and tear-down; *state is a struct fixture. */
+int fixture_make(void **state); /* the directory only */
 int fixture_open(void **state);
 int fixture_close(void **state); /* removes the directory */
 

@@ -1,0 +1,342 @@
+/* Commits: shared syncs, failures that stay where they belong, disks that fail. */
+#include "support.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { THREADS = 64, BATCHES = 50 };
+
+/* ---- sharing ------------------------------------------------------------------------------ */
+
+struct worker {
+    struct store *s;
+    int number, failed, conflicts;
+};
+
+static void *commit_many(void *arg)
+{
+    struct worker *w = arg;
+
+    for (int i = 0; i < BATCHES; i++) {
+        struct store_batch *b = store_batch_new();
+        int64_t id = store_next_id(w->s);
+        struct document d = simple_document(id, DOC_RECEIVED);
+        struct job j = simple_job(id, JOB_OPEN, NULL, NULL);
+        struct err err;
+
+        store_put_document(b, &d);
+        store_put_octets(b, id, 'r', span_text("content"));
+        store_add_event(b, id, 1, "received", NULL);
+        store_put_job(b, &j);
+        w->failed += !store_commit(w->s, b, &err);
+        store_batch_free(b);
+    }
+    return NULL;
+}
+
+static void many_threads_share_their_syncs(void **state)
+{
+    struct fixture *f = *state;
+    struct worker workers[THREADS] = { 0 };
+    pthread_t threads[THREADS];
+    uint64_t before = store_test_commits(f->s), commits, counts[16];
+    struct job *jobs;
+    size_t n;
+
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker) { .s = f->s, .number = i };
+        assert_int_equal(pthread_create(&threads[i], NULL, commit_many, &workers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].failed, 0);
+    }
+    commits = store_test_commits(f->s) - before;
+    print_message("%d batches, %llu commits\n", THREADS * BATCHES, (unsigned long long)commits);
+    assert_true(commits < THREADS * BATCHES / 4);
+    assert_ok(f, store_count_states(f->s, counts, &f->err));
+    assert_int_equal(counts[DOC_RECEIVED], THREADS * BATCHES);
+    assert_ok(f, store_jobs(f->s, 0, &f->a, &jobs, &n, &f->err));
+    assert_int_equal(n, THREADS * BATCHES);
+}
+
+/* All try to move the same document; half of what they do must conflict, and nothing else. */
+static void *move_the_same(void *arg)
+{
+    struct worker *w = arg;
+
+    for (int i = 0; i < BATCHES; i++) {
+        bool there = (i + w->number) % 2 == 0;
+        struct store_batch *b = store_batch_new();
+        struct err err;
+
+        store_add_event(b, 1, 1, "try", NULL);
+        store_set_state(b, 1, DOC_BIT(there ? DOC_OPENED : DOC_PROCESSING),
+                        there ? DOC_PROCESSING : DOC_OPENED, 1, "moved", NULL, NULL);
+        if (!store_commit(w->s, b, &err)) {
+            w->failed += err.kind != FAIL_AGAIN;
+            w->conflicts++;
+        }
+        store_batch_free(b);
+    }
+    return NULL;
+}
+
+static void a_conflict_fails_its_own_batch_only(void **state)
+{
+    enum { MOVERS = 16 };
+    struct fixture *f = *state;
+    struct worker workers[MOVERS] = { 0 };
+    pthread_t threads[MOVERS];
+    struct event *events;
+    size_t n, good = 0;
+
+    put_simple(f, 1, DOC_OPENED);
+    for (int i = 0; i < MOVERS; i++) {
+        workers[i] = (struct worker) { .s = f->s, .number = i };
+        assert_int_equal(pthread_create(&threads[i], NULL, move_the_same, &workers[i]), 0);
+    }
+    for (int i = 0; i < MOVERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].failed, 0);
+        good += (size_t)(BATCHES - workers[i].conflicts);
+    }
+    /* Two events a batch that was done, none of the others; and the moves alternate. */
+    assert_ok(f, store_events(f->s, 1, &f->a, &events, &n, &f->err));
+    assert_int_equal(n, 2 * good);
+    assert_int_equal(get_document(f, 1).state, good % 2 == 0 ? DOC_OPENED : DOC_PROCESSING);
+}
+
+static void *read_while_others_write(void *arg)
+{
+    struct worker *w = arg;
+
+    for (int i = 0; i < BATCHES; i++) {
+        struct document_filter filter = { .state = "received", .limit = 5 };
+        struct arena a = { 0 };
+        struct document *list;
+        struct job j;
+        size_t n;
+        bool found;
+        struct err err;
+
+        w->failed += !store_find_documents(w->s, &filter, &a, &list, &n, &err);
+        w->failed +=
+            !store_take_job(w->s, 1u << JOB_OPEN, NULL, NULL, 0, 1, 5, &a, &j, &found, &err);
+        arena_free(&a);
+    }
+    return NULL;
+}
+
+static void reading_and_writing_go_on_side_by_side(void **state)
+{
+    enum { PAIRS = 8 };
+    struct fixture *f = *state;
+    struct worker workers[2 * PAIRS] = { 0 };
+    pthread_t threads[2 * PAIRS];
+
+    for (int i = 0; i < 2 * PAIRS; i++) {
+        workers[i] = (struct worker) { .s = f->s, .number = i };
+        pthread_create(&threads[i], NULL, i % 2 == 0 ? commit_many : read_while_others_write,
+                       &workers[i]);
+    }
+    for (int i = 0; i < 2 * PAIRS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].failed, 0);
+    }
+}
+
+static void an_empty_batch_is_done_at_once(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = store_test_commits(f->s);
+
+    commit(f, store_batch_new());
+    assert_int_equal(store_test_commits(f->s), before);
+}
+
+/* ---- ids ---------------------------------------------------------------------------------- */
+
+static void ids_ascend_and_are_never_given_again(void **state)
+{
+    struct fixture *f = *state;
+    int64_t last = 0;
+
+    for (int run = 0; run < 3; run++) {
+        for (int i = 0; i < 2500; i++) {
+            int64_t id = store_next_id(f->s);
+
+            assert_true(id > last);
+            last = id;
+        }
+        fixture_reopen(f);
+    }
+    assert_int_equal(store_next_id(f->s), last + 1);
+    put_simple(f, last + 5000, DOC_RECEIVED);
+    fixture_reopen(f);
+    assert_true(store_next_id(f->s) > last + 5000);
+}
+
+/* ---- disks that fail ---------------------------------------------------------------------- */
+
+static void a_full_disk_fails_the_batch_and_the_store_goes_on_when_there_is_space(void **state)
+{
+    static uint8_t big[200000];
+    struct fixture *f = *state;
+    struct job j = simple_job(5, JOB_OPEN, NULL, NULL), got;
+    struct document d = simple_document(2, DOC_RECEIVED);
+    struct store_batch *b = store_batch_new();
+    bool found;
+
+    put_simple(f, 1, DOC_RECEIVED);
+    store_test_limit_pages(f->s, 1); /* SQLite takes the pages there are for the limit */
+    store_put_document(b, &d);
+    store_put_octets(b, 2, 'r', span_of(big, sizeof(big)));
+    store_put_job(b, &j);
+    for (int i = 0; i < 2; i++) {
+        assert_false(store_commit(f->s, b, &f->err));
+        assert_int_equal(f->err.kind, FAIL_LOCAL);
+        assert_true(strncmp(f->err.text, "disk full: ", 11) == 0);
+        assert_ok(f,
+                  store_take_job(f->s, ~0u, NULL, NULL, 0, 1, 1, &f->a, &got, &found, &f->err));
+        assert_false(found);
+    }
+    assert_int_equal(get_document(f, 1).state, DOC_RECEIVED);
+    store_test_limit_pages(f->s, 0);
+    commit(f, b);
+    assert_int_equal(get_document(f, 2).state, DOC_RECEIVED);
+    assert_ok(f, store_take_job(f->s, ~0u, NULL, NULL, 0, 1, 1, &f->a, &got, &found, &f->err));
+    assert_true(found);
+}
+
+/* A VFS that is the usual one until the n-th write or sync, which fails. The file and its log
+ * have methods of their own. */
+static struct {
+    sqlite3_vfs vfs;
+    const sqlite3_vfs *below;
+    struct flaky_methods {
+        const sqlite3_io_methods *real;
+        sqlite3_io_methods methods;
+    } main, log;
+    atomic_int left; /* calls until one fails; 0 or less: none */
+    int rc;
+} flaky;
+
+static bool fails_now(void)
+{
+    return atomic_load(&flaky.left) > 0 && atomic_fetch_sub(&flaky.left, 1) == 1;
+}
+
+static const sqlite3_io_methods *real_of(const sqlite3_file *file)
+{
+    return file->pMethods == &flaky.main.methods ? flaky.main.real : flaky.log.real;
+}
+
+static int flaky_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
+{
+    return fails_now() ? flaky.rc : real_of(file)->xWrite(file, p, n, at);
+}
+
+static int flaky_sync(sqlite3_file *file, int flags)
+{
+    int rc = flaky.rc == SQLITE_FULL ? SQLITE_FULL : SQLITE_IOERR_FSYNC;
+
+    return fails_now() ? rc : real_of(file)->xSync(file, flags);
+}
+
+static int flaky_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                      int *out)
+{
+    int rc = flaky.below->xOpen(sqlite3_vfs_find(NULL), name, file, flags, out);
+    struct flaky_methods *m = (flags & SQLITE_OPEN_MAIN_DB) != 0 ? &flaky.main : &flaky.log;
+
+    (void)vfs;
+    if (rc == SQLITE_OK && file->pMethods != NULL) {
+        m->real = file->pMethods;
+        m->methods = *file->pMethods;
+        m->methods.xWrite = flaky_write;
+        m->methods.xSync = flaky_sync;
+        file->pMethods = &m->methods;
+    }
+    return rc;
+}
+
+static int flaky_setup(void **state)
+{
+    flaky.below = sqlite3_vfs_find(NULL);
+    flaky.vfs = *flaky.below;
+    flaky.vfs.zName = "flaky";
+    flaky.vfs.pNext = NULL;
+    flaky.vfs.xOpen = flaky_open;
+    sqlite3_vfs_register(&flaky.vfs, 0);
+    store_test_vfs = "flaky";
+    return fixture_open(state);
+}
+
+static int flaky_teardown(void **state)
+{
+    int rc = fixture_close(state);
+
+    store_test_vfs = NULL;
+    sqlite3_vfs_unregister(&flaky.vfs);
+    return rc;
+}
+
+/* Whichever write or sync fails: what was acknowledged is there, what was refused is not. */
+static void each_failing_write_or_sync_fails_only_its_transaction(void **state)
+{
+    enum { DEEPEST = 12, EACH = 4 };
+    struct fixture *f = *state;
+    bool acknowledged[4000] = { false };
+    int refused = 0;
+    int64_t id = 0;
+
+    for (int round = 0; round < 4 * DEEPEST; round++) {
+        flaky.rc = round % 2 == 0 ? SQLITE_IOERR_WRITE : SQLITE_FULL;
+        for (int i = 0; i < EACH; i++) {
+            struct store_batch *b = store_batch_new();
+            struct document d = simple_document(++id, DOC_RECEIVED);
+
+            if (i == 0)
+                atomic_store(&flaky.left, 1 + round % DEEPEST);
+            store_put_document(b, &d);
+            store_put_octets(b, id, 'r', span_text("some octets"));
+            acknowledged[id] = store_commit(f->s, b, &f->err);
+            if (!acknowledged[id]) {
+                refused++;
+                assert_int_equal(f->err.kind, FAIL_LOCAL);
+                if (flaky.rc == SQLITE_FULL)
+                    assert_true(strncmp(f->err.text, "disk full: ", 11) == 0);
+            }
+            store_batch_free(b);
+        }
+        atomic_store(&flaky.left, 0);
+        if (round % DEEPEST == DEEPEST - 1)
+            fixture_reopen(f);
+        for (int64_t i = 1; i <= id; i++) {
+            struct document d;
+            bool found;
+
+            assert_ok(f, store_get_document(f->s, i, &f->a, &d, &found, &f->err));
+            assert_int_equal(found, acknowledged[i]);
+        }
+    }
+    assert_true(refused >= DEEPEST);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(many_threads_share_their_syncs),
+        STORE_TEST(a_conflict_fails_its_own_batch_only),
+        STORE_TEST(reading_and_writing_go_on_side_by_side),
+        STORE_TEST(an_empty_batch_is_done_at_once),
+        STORE_TEST(ids_ascend_and_are_never_given_again),
+        STORE_TEST(a_full_disk_fails_the_batch_and_the_store_goes_on_when_there_is_space),
+        cmocka_unit_test_setup_teardown(each_failing_write_or_sync_fails_only_its_transaction,
+                                        flaky_setup, flaky_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
