@@ -17,6 +17,7 @@ static bool send_of(struct api_call *c, struct gateway_send *what)
     *what = (struct gateway_send) {
         .partner = http_query(c->r, "partner"),
         .identity = http_query(c->r, "identity"),
+        .destination = http_query(c->r, "destination"),
         .name = http_query(c->r, "name"),
         .file_name = http_query(c->r, "file_name"),
         .description = http_query(c->r, "description"),

@@ -48,6 +48,7 @@ static const char *path_of(struct cli *c, const char *file)
     } map[] = {
         { "partner", "partner" },
         { "identity", "identity" },
+        { "destination", "destination" },
         { "name", "name" },
         { "format", "format" },
         { "record-length", "record_length" },
@@ -185,6 +186,8 @@ static const struct cli_option options[] = {
     { 'p', "partner", "P", "the partner it goes to" },
     { 0, "identity", "I",
       "which of our names sends it; default: the partner's, or the only one" },
+    { 0, "destination", "CODE",
+      "ODETTE ID of somebody behind the partner (SFIDDEST); default: the partner's" },
     { 0, "name", "DSN", "virtual file name; default: made of the file's name" },
     { 0, "format", "U|T|F|V", "unstructured (default), text, fixed or variable records" },
     { 0, "record-length", "N", "octets of a record: F exactly, V at most" },
@@ -198,7 +201,7 @@ static const struct cli_option options[] = {
 const struct cli_command cmd_send = {
     .name = "send",
     .help = "send files to a partner",
-    .usage = "--partner P [--identity I] [--name DSN] [--format U|T|F|V] [--record-length N] "
+    .usage = "--partner P [--identity I] [--destination CODE] [--name DSN] [--format U|T|F|V] [--record-length N] "
              "[--record-delimiter none|lf|crlf] [--description T] [--key KEY] "
              "[--wait [--timeout 60s]] FILE...",
     .more = "A FILE of - is standard input. What was answered with a document's number is in "

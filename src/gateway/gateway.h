@@ -71,11 +71,11 @@ MUST_CHECK bool gateway_listener_do(struct gateway *g, const char *name, const c
 /* ---- documents -------------------------------------------------------------------------- */
 
 struct gateway_send {
-    const char *partner;   /* component name */
-    const char *identity;  /* NULL: the partner's default, or the only identity there is */
+    const char *partner;     /* component name */
+    const char *identity;    /* NULL: the partner's default, or the only identity there is */
     const char *destination; /* SFIDDEST, for somebody behind the partner; NULL: the partner */
-    const char *name;      /* SFIDDSN; made legal when it is not; NULL: from file_name */
-    const char *file_name; /* for SFIDDESC when description is NULL */
+    const char *name;        /* SFIDDSN; made legal when it is not; NULL: from file_name */
+    const char *file_name;   /* for SFIDDESC when description is NULL */
     const char *description;
     char format; /* 'U' (default when 0), 'T', 'F', 'V' */
     uint32_t record_length;
