@@ -452,7 +452,11 @@ static bool end_refused(struct session *s, int reason, const char *text, struct 
     bool stored = in->stored;
     int64_t id = in->d.id;
     struct payload_ref raw = in->d.raw;
+    char path[128] = ""; /* the reference's own dies with the transfer */
 
+    if (raw.path != NULL)
+        (void)text_copy(path, sizeof(path), raw.path);
+    raw.path = path;
     log_event(LOG_WARN, "oftp2.file.failed", "session", log_num(s->id), "partner",
               s->partner_name, "dsn", f.dsn, "efna", log_num(reason), "reason", text, NULL);
     incoming_free(s);

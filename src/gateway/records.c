@@ -135,30 +135,35 @@ static bool count_fixed(struct records_cut *c, struct span octets, struct err *e
     return payload_write(c->raw, octets, err);
 }
 
+/* Up to the next LF, which in CR LF files is a delimiter only behind a CR: alone it is data. */
 static bool cut_line(struct records_cut *c, struct span *in, struct err *err)
 {
     const uint8_t *lf = memchr(in->p, '\n', in->n);
-    struct span line = { in->p, lf == NULL ? in->n : (size_t)(lf - in->p) };
+    size_t taken = lf == NULL ? in->n : (size_t)(lf - in->p) + 1;
+    struct span line = { in->p, lf == NULL ? taken : taken - 1 };
     bool crlf = c->delimiter.n == 2;
+    bool held = c->cr, ends = lf != NULL;
 
-    if (c->cr) { /* was the CR held back a delimiter's, or the record's own? */
-        bool delimiter = lf == in->p;
+    c->cr = false;
+    if (crlf) {
+        bool cr = line.n > 0 ? line.p[line.n - 1] == '\r' : held;
 
-        c->cr = false;
-        if (!delimiter && !add(c, span_text("\r"), err))
+        if (held && (line.n > 0 || !ends) && !add(c, span_text("\r"), err))
             return false;
-    }
-    if (crlf && lf != NULL && line.n > 0 && line.p[line.n - 1] == '\r')
-        line.n--;
-    else if (crlf && lf == NULL && line.n > 0 && line.p[line.n - 1] == '\r') {
-        line.n--;
-        c->cr = true;
-        c->open = true;
+        if (cr && line.n > 0)
+            line.n--;
+        if (cr && !ends) { /* the LF may come with the next octets */
+            c->cr = true;
+            c->open = true;
+        }
+        if (ends && !cr)
+            line.n++;
+        ends = ends && cr;
     }
     if (!add(c, line, err))
         return false;
-    span_skip(in, lf == NULL ? in->n : (size_t)(lf - in->p) + 1);
-    return lf == NULL || end_record(c, err);
+    span_skip(in, taken);
+    return !ends || end_record(c, err);
 }
 
 bool records_cut(struct records_cut *c, struct span octets, struct err *err)

@@ -61,9 +61,6 @@ static void cut(const char *text, const char *delimiter, size_t chunk, char *len
     assert_true(records_cut_end(&c, &err));
     assert_true(payload_checkpoint(c.index, &index, &err));
     assert_true(payload_checkpoint(c.raw, &ref, &err));
-    payload_writer_free(c.raw);
-    payload_writer_free(c.index);
-
     assert_true(payload_open(st, id, 'r', &ref, &r, &err));
     assert_true(payload_read(r, 0, (struct room) { (uint8_t *)raw, 100 }, &got, &err));
     raw[got] = '\0';
@@ -81,6 +78,8 @@ static void cut(const char *text, const char *delimiter, size_t chunk, char *len
             sprintf(lengths + strlen(lengths), "%s%u", lengths[0] != '\0' ? "," : "", n);
     }
     payload_reader_free(in.reader);
+    payload_writer_free(c.raw);
+    payload_writer_free(c.index);
 }
 
 static void test_lines_become_records_however_they_arrive(void **state)
@@ -98,6 +97,9 @@ static void test_lines_become_records_however_they_arrive(void **state)
         cut("a\rb\r\nc\r", "crlf", chunk, lengths, raw);
         assert_string_equal(lengths, "3,2");
         assert_string_equal(raw, "a\rbc\r");
+        cut("a\nb\r\n\r\r\nc", "crlf", chunk, lengths, raw);
+        assert_string_equal(lengths, "3,1,1");
+        assert_string_equal(raw, "a\nb\rc");
         cut("", "lf", chunk, lengths, raw);
         assert_string_equal(lengths, "");
     }
@@ -144,7 +146,6 @@ static void test_the_size_of_the_first_records_is_their_sum(void **state)
     assert_true(payload_create(st, id, 'x', &x, &err));
     assert_true(records_write(x, lengths, 4, &err));
     assert_true(payload_checkpoint(x, &ref, &err));
-    payload_writer_free(x);
     assert_true(records_size(st, id, 0, &octets, &err));
     assert_int_equal(octets, 0);
     assert_true(records_size(st, id, 3, &octets, &err));
@@ -152,6 +153,7 @@ static void test_the_size_of_the_first_records_is_their_sum(void **state)
     assert_true(records_size(st, id, 4, &octets, &err));
     assert_int_equal(octets, 100012);
     assert_false(records_size(st, id, 5, &octets, &err));
+    payload_writer_free(x);
 }
 
 int main(void)
