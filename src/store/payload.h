@@ -74,7 +74,8 @@ void payload_remove(struct store *s, const struct payload_ref *ref);
 uint64_t payload_space(struct store *s);
 
 /* Records of F and V files: a list of 32-bit lengths beside the raw payload (role 'x'), so that
- * a transfer can go on at any record. It is found from the document's id alone. */
+ * a transfer can go on at any record. It is found from the document's id alone. ref->path is
+ * borrowed until the same thread asks again. */
 MUST_CHECK bool payload_index_ref(struct store *s, int64_t document_id, struct payload_ref *ref,
                                   bool *found, struct err *err);
 

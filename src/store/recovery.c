@@ -46,6 +46,7 @@ enum {
     LEAF = 1000, /* documents a folder */
     RAW = 1,
     OPENED = 2,
+    INDEX = 4,
 };
 
 /* One folder's documents: which of their payloads are files. */
@@ -65,7 +66,7 @@ static bool read_leaf(struct conn *c, int64_t first, uint8_t files[LEAF], struct
     return call_end(&q, "read which payloads are files", err);
 }
 
-/* Which payload a file is: RAW (its index too) or OPENED; 0: a name that is none of ours. */
+/* What a file is: RAW, OPENED or INDEX; 0: a name that is none of ours. */
 static int role_of(const char *name, int64_t *id)
 {
     char *end;
@@ -76,9 +77,20 @@ static int role_of(const char *name, int64_t *id)
     *id = strtoll(name, &end, 10);
     if (errno != 0)
         return 0;
-    return strcmp(end, ".raw") == 0 || strcmp(end, ".idx") == 0 ? RAW
-           : strcmp(end, ".opened") == 0                        ? OPENED
-                                                                : 0;
+    return strcmp(end, ".raw") == 0      ? RAW
+           : strcmp(end, ".opened") == 0 ? OPENED
+           : strcmp(end, ".idx") == 0    ? INDEX
+                                         : 0;
+}
+
+/* An index belongs to a raw payload, which may be in the row though the index is a file. */
+static bool has_raw(struct conn *c, int64_t id, bool *has, struct err *err)
+{
+    struct call q = call_of(c, Q_RAW_KIND);
+
+    call_int(&q, id);
+    *has = call_row(&q) && col_int(&q, 0) != PAYLOAD_NONE;
+    return call_end(&q, "read whether a document has a payload", err);
 }
 
 static DIR *open_list(int at, const char *name)
@@ -91,29 +103,33 @@ static DIR *open_list(int at, const char *name)
     return d;
 }
 
-/* Goes through the numbered folders in `name`. A file that cannot be removed is no reason not
- * to start: it is tried again the next time. */
+/* A file that cannot be removed is no reason not to start: it is tried again the next time. */
 static bool sweep_leaf(struct conn *c, int at, const char *name, int64_t first, struct err *err)
 {
     uint8_t files[LEAF];
     DIR *dir = open_list(at, name);
     struct dirent *e;
     int64_t id;
+    bool ok;
 
     if (dir == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "read the payload folder '%s': %m", name);
-    if (!read_leaf(c, first, files, err)) {
-        closedir(dir);
-        return false;
-    }
-    while ((e = readdir(dir)) != NULL) {
+    ok = read_leaf(c, first, files, err);
+    while (ok && (e = readdir(dir)) != NULL) {
         int role = role_of(e->d_name, &id);
+        bool wanted;
 
-        if (role != 0 && id >= first && id < first + LEAF && (files[id - first] & role) == 0)
+        if (role == 0 || id < first || id >= first + LEAF)
+            continue;
+        if (role == INDEX)
+            ok = has_raw(c, id, &wanted, err);
+        else
+            wanted = (files[id - first] & role) != 0;
+        if (ok && !wanted)
             (void)store_fs->unlink(dirfd(dir), e->d_name);
     }
     closedir(dir);
-    return true;
+    return ok;
 }
 
 /* "012" is 12; -1: no number of ours. */

@@ -63,6 +63,7 @@ enum query {
     Q_JOBS_OF,
     Q_OPEN_JOBS,
     Q_FILES_BETWEEN,
+    Q_RAW_KIND,
     QUERIES,
 };
 

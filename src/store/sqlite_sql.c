@@ -194,4 +194,5 @@ const char *const query_text[QUERIES] = {
     [Q_FILES_BETWEEN] = "SELECT id, raw_kind, opened_kind FROM document"
                         " INDEXED BY document_file WHERE (raw_kind = 2 OR opened_kind = 2)"
                         " AND id >= ?1 AND id < ?2",
+    [Q_RAW_KIND] = "SELECT raw_kind FROM document WHERE id = ?1",
 };

@@ -193,7 +193,7 @@ MUST_CHECK bool store_find_documents(struct store *s, const struct document_filt
                                      struct err *err);
 MUST_CHECK bool store_events(struct store *s, int64_t document_id, struct arena *a,
                              struct event **list, size_t *n, struct err *err);
-/* document_id 0: the newest of all. state NULL: any. */
+/* Newest first. document_id 0: the newest 100 of all. state NULL: any. */
 MUST_CHECK bool store_receipts(struct store *s, int64_t document_id, const char *state,
                                struct arena *a, struct receipt **list, size_t *n,
                                struct err *err);
@@ -228,8 +228,8 @@ MUST_CHECK bool store_take_job(struct store *s, unsigned kinds, const char *own,
                                int64_t lease_ms, struct arena *a, struct job *j, bool *found,
                                struct err *err);
 void store_release_job(struct store *s, int64_t job_id);
-/* Pairs (own, peer) that have due, free jobs of one of kinds: .own, .peer and the earliest
- * .not_before_ms are set. Jobs not due yet are listed too. */
+/* Pairs (own, peer) that have jobs of one of kinds: .own, .peer and the earliest .not_before_ms
+ * are set. Jobs not due yet are listed too; a leased job is due when its lease ends. */
 MUST_CHECK bool store_job_pairs(struct store *s, unsigned kinds, struct arena *a,
                                 struct job **list, size_t *n, struct err *err);
 /* All jobs, oldest first; document_id 0: any. */
@@ -238,8 +238,8 @@ MUST_CHECK bool store_jobs(struct store *s, int64_t document_id, struct arena *a
 /* Milliseconds until the next job of kinds is due: 0 now, INT64_MAX none. */
 MUST_CHECK bool store_next_due(struct store *s, unsigned kinds, int64_t now_ms, int64_t *in_ms,
                                struct err *err);
-/* Waits until a commit has put a job, or for at most wait_ms; *seen is the count of such
- * commits, kept by the caller between calls. */
+/* Waits until a commit has put a job, one is released, store_wake, or for at most wait_ms; *seen
+ * is the count of these, kept by the caller between calls: none is missed. */
 void store_wait_jobs(struct store *s, uint64_t *seen, int64_t wait_ms);
 /* Wakes all in store_wait_jobs. */
 void store_wake(struct store *s);

@@ -126,14 +126,23 @@ static void only_payload_files_without_a_document_are_removed(void **state)
         const char *path;
         bool stays;
     } files[] = {
-        { "000/000/7.raw", true },        { "000/000/7.idx", true },
-        { "000/000/7.opened", false },    { "000/000/8.raw", false },
-        { "000/000/8.idx", false },       { "000/000/8.opened", true },
-        { "000/000/9.raw", false },       { "000/000/9.opened", false },
-        { "002/345/2345678.raw", true },  { "002/345/2345679.raw", false },
-        { "000/000/2345678.raw", true },  { "000/000/notes.txt", true },
-        { "000/000/7.raw.bak", true },    { "hello/7.opened", true },
-        { "002/345/2345999.idx", false }, { "1234/000/1234000001.opened", false },
+        { "000/000/7.raw", true },
+        { "000/000/7.idx", true },
+        { "000/000/7.opened", false },
+        { "000/000/8.raw", false },
+        { "000/000/8.idx", true },
+        { "000/000/8.opened", true },
+        { "000/000/9.idx", false },
+        { "000/000/9.raw", false },
+        { "000/000/9.opened", false },
+        { "002/345/2345678.raw", true },
+        { "002/345/2345679.raw", false },
+        { "000/000/2345678.raw", true },
+        { "000/000/notes.txt", true },
+        { "000/000/7.raw.bak", true },
+        { "hello/7.opened", true },
+        { "002/345/2345999.idx", false },
+        { "1234/000/1234000001.opened", false },
     };
     struct fixture *f = *state;
     struct store_batch *b = store_batch_new();
