@@ -96,6 +96,8 @@ static bool read_certificates(struct pki_certificate *c, struct span pem, struct
 static bool read_key(struct pki_certificate *c, struct span pem, struct err *err)
 {
     BIO *bio = source(pem, "private key's PEM text", err);
+    /* libcrypto says only "unsupported" of a text that holds something else */
+    static const char begin[] = "PRIVATE KEY-----";
     bool asked = false, ok = false;
     char subject[128];
 
@@ -106,7 +108,7 @@ static bool read_key(struct pki_certificate *c, struct span pem, struct err *err
         FAIL(err, FAIL_LOCAL, 0,
              "the private key is encrypted with a pass phrase; store it without one "
              "(openssl pkey -in KEY -out NEW) in a file only this program can read");
-    else if (c->key == NULL && at_end())
+    else if (c->key == NULL && memmem(pem.p, pem.n, begin, strlen(begin)) == NULL)
         FAIL(err, FAIL_LOCAL, 0,
              "no private key in the key's PEM text; it begins with "
              "-----BEGIN PRIVATE KEY-----");
