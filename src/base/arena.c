@@ -84,5 +84,5 @@ void arena_free(struct arena *a)
         free(a->last);
         a->last = before;
     }
-    *a = (struct arena){ 0 };
+    *a = (struct arena) { 0 };
 }

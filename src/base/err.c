@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-bool err_set(struct err *err, enum fail_kind kind, int wire, const char *where,
-             const char *fmt, ...)
+bool err_set(struct err *err, enum fail_kind kind, int wire, const char *where, const char *fmt,
+             ...)
 {
     va_list ap;
 

@@ -21,15 +21,15 @@ struct err {
 };
 
 /* Fills *err and returns false, so that a failing function ends in one line. */
-bool err_set(struct err *err, enum fail_kind kind, int wire, const char *where,
-             const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+bool err_set(struct err *err, enum fail_kind kind, int wire, const char *where, const char *fmt,
+             ...) __attribute__((format(printf, 5, 6)));
 
 /* Puts "<context>: " before the text of *err. Returns false. */
 bool err_context(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define ERR_STR2(x) #x
-#define ERR_STR(x) ERR_STR2(x)
-#define FAIL(err, kind, wire, ...) \
+#define ERR_STR(x)  ERR_STR2(x)
+#define FAIL(err, kind, wire, ...)                                                             \
     err_set((err), (kind), (wire), __FILE__ ":" ERR_STR(__LINE__), __VA_ARGS__)
 
 #endif

@@ -12,7 +12,7 @@ struct reader {
 
 static inline struct reader reader_of(struct span s)
 {
-    return (struct reader){ s, false };
+    return (struct reader) { s, false };
 }
 
 static inline bool reader_ok(const struct reader *r)
@@ -27,7 +27,7 @@ static inline struct span reader_take(struct reader *r, size_t n)
 
     if (r->failed || r->left.n < n) {
         r->failed = true;
-        return (struct span){ NULL, 0 };
+        return (struct span) { NULL, 0 };
     }
     span_skip(&r->left, n);
     return s;

@@ -3,12 +3,12 @@
 #ifndef WAYBILL_BASE_SPAN_H
 #define WAYBILL_BASE_SPAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdbool.h>
 #include <string.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK      __attribute__((warn_unused_result))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 struct span {
@@ -23,7 +23,7 @@ struct room {
 
 static inline struct span span_of(const void *p, size_t n)
 {
-    return (struct span){ (const uint8_t *)p, n };
+    return (struct span) { (const uint8_t *)p, n };
 }
 
 /* The text without its final NUL; borrowed. */

@@ -12,7 +12,7 @@ struct writer {
 
 static inline struct writer writer_of(void *p, size_t cap)
 {
-    return (struct writer){ (uint8_t *)p, cap, 0, false };
+    return (struct writer) { (uint8_t *)p, cap, 0, false };
 }
 
 static inline bool writer_ok(const struct writer *w)
@@ -22,7 +22,7 @@ static inline bool writer_ok(const struct writer *w)
 
 static inline struct span writer_done(const struct writer *w)
 {
-    return (struct span){ w->begin, w->n };
+    return (struct span) { w->begin, w->n };
 }
 
 static inline void writer_put(struct writer *w, const void *p, size_t n)
