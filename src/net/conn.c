@@ -138,6 +138,7 @@ void conn_unref(struct conn *c)
     assert(c->fd < 0); /* the last reference goes after conn_close */
     SSL_free(c->ssl);
     X509_free(c->peer_certificate);
+    free(c->out);
     (void)pthread_mutex_destroy(&c->lock);
     free(c);
 }

@@ -21,7 +21,10 @@ struct conn {
     atomic_uint refs;
     atomic_bool down; /* conn_shutdown was called */
 
-    SSL *ssl; /* NULL without TLS */
+    SSL *ssl;     /* NULL without TLS */
+    uint8_t *out; /* records to be sent together while gathering */
+    size_t out_n;
+    bool gathering;
     X509 *peer_certificate;
     bool established; /* the handshake is done */
     bool eof;         /* for the BIO: the peer's FIN came */

@@ -17,9 +17,9 @@ struct http_field {
 
 /* One request while it is served. Its text lives until the handler returns. */
 struct http_request {
-    const char *method;  /* "GET" */
-    const char *path;    /* decoded, without the query */
-    const char *query;   /* raw, "" when there is none */
+    const char *method; /* "GET" */
+    const char *path;   /* decoded, without the query */
+    const char *query;  /* raw, "" when there is none */
     struct http_field fields[HTTP_FIELDS_MAX];
     size_t fields_n;
     bool has_length;
@@ -57,7 +57,7 @@ void http_serve(struct conn *c, bool local, http_handler *handler, void *context
 
 struct http_call {
     const char *method, *url;
-    const char *unix_socket; /* path, or NULL */
+    const char *unix_socket;    /* path, or NULL */
     const char *const *headers; /* NULL-ended "Name: value", or NULL */
     /* body: either octets, or a function that fills room and returns false at failure
      * (*n 0: the end) with its length (UINT64_MAX: chunked) */
@@ -79,7 +79,7 @@ struct http_reply {
 };
 
 /* FAIL_AGAIN: no answer (the text says why, from libcurl). An HTTP error status is no failure. */
-MUST_CHECK bool http_call(const struct http_call *call, struct arena *a, struct http_reply *reply,
-                          struct err *err);
+MUST_CHECK bool http_call(const struct http_call *call, struct arena *a,
+                          struct http_reply *reply, struct err *err);
 
 #endif

@@ -226,8 +226,6 @@ static bool set_options(CURL *h, struct call *c, struct curl_slist *headers, cha
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_WRITEFUNCTION, take);
     SET(CURLOPT_WRITEDATA, c);
-    SET(CURLOPT_BUFFERSIZE, 128L * 1024);
-    SET(CURLOPT_UPLOAD_BUFFERSIZE, 128L * 1024);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     SET(CURLOPT_TIMEOUT_MS, call->timeout_ms < INT32_MAX ? (long)call->timeout_ms : INT32_MAX);
     SET(CURLOPT_TCP_KEEPALIVE, 1L); /* a peer that is gone ends even a call without limit */
@@ -235,6 +233,9 @@ static bool set_options(CURL *h, struct call *c, struct curl_slist *headers, cha
         SET(CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
     if (call->unix_socket != NULL || is_loopback(call->url))
         SET(CURLOPT_PROXY, ""); /* what stays on this machine is for no proxy */
+    /* only for speed: libcurl refuses them now and then, after a call that never began */
+    (void)curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 128L * 1024);
+    (void)curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 128L * 1024);
     return ok && set_method(h, c);
 }
 
