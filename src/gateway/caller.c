@@ -87,9 +87,12 @@ static void prepare(struct session *s, const struct call *call)
 static bool connect_partner(const struct call *call, struct conn **c, struct err *err)
 {
     const struct config_partner *p = call->partner->cfg;
+    const struct identity *id = snapshot_identity_of_code(call->snap, call->own);
 
     if (call->partner->error != NULL)
         return FAIL(err, FAIL_LOCAL, 0, "%s", call->partner->error);
+    if (id != NULL && id->error != NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "identity '%s': %s", id->name, id->error);
     return conn_dial(p->host, p->port, call->partner->tls, p->verify_host_name,
                      net_now_ms() + CONNECT_MS, c, err);
 }

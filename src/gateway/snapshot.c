@@ -97,11 +97,12 @@ static bool fill_party(struct snapshot *sn, const struct config_runtime *rt,
     party->password = "";
     party->password_any = cfg->password_any;
     if (cfg->odette_id == NULL) {
-        *why = arena_printf(&sn->arena, "'%s' has no oftp2.odette_id", name);
+        *why = party->error = arena_printf(&sn->arena, "'%s' has no oftp2.odette_id", name);
         return false;
     }
     if (!config_secret_get(rt, &cfg->password, text, sizeof(text), &err)) {
-        *why = arena_printf(&sn->arena, "password of %s: %s", cfg->odette_id, err.text);
+        *why = party->error =
+            arena_printf(&sn->arena, "password of %s: %s", cfg->odette_id, err.text);
         return false;
     }
     party->password = arena_text(&sn->arena, text);
@@ -141,8 +142,8 @@ static void resolve_from(struct snapshot *sn, const struct config_runtime *rt,
             l->reason =
                 arena_printf(&sn->arena, "partner '%s' (start.operation.from) is not deployed",
                              l->process->from_partner);
-        else if (l->partner->party.password == NULL || l->partner->party.code[0] == '\0')
-            l->reason = l->partner->error;
+        else if (l->partner->party.error != NULL)
+            l->reason = l->partner->party.error;
         else
             l->from = l->partner->party;
     }

@@ -21,6 +21,7 @@ struct party {
     const char *code; /* ODETTE ID */
     const char *password;
     bool password_any;
+    const char *error; /* why code or password cannot be had, NULL: fine */
 };
 
 struct identity {
