@@ -246,14 +246,15 @@ bool deliver_file(struct gateway *g, const struct document *d, char role, const 
     char source = role == 'o' ? document_opened_role(d) : role;
     struct payload_reader *r = NULL;
     uint8_t *buffer = malloc(READ_SIZE);
-    char tmp[64];
+    char tmp[128];
     uint64_t at = 0;
     size_t got = 0;
     int dir = -1, fd = -1;
     bool ok = false;
 
     *exists = false;
-    (void)snprintf(tmp, sizeof(tmp), ".waybill-%lld.tmp", (long long)d->id);
+    /* Other runtimes may write into the same directory. */
+    (void)snprintf(tmp, sizeof(tmp), ".%s-%lld.tmp", g->rt->runtime.name, (long long)d->id);
     if (buffer == NULL) {
         FAIL(err, FAIL_LOCAL, 0, "out of memory");
         goto out;

@@ -68,7 +68,8 @@ struct gateway {
 struct snapshot *gateway_snapshot(struct gateway *g);
 void gateway_swap(struct gateway *g, struct snapshot *sn); /* taken */
 void gateway_count_document(struct gateway *g, const char *listener, bool failed);
-/* A date and time of this runtime that were never given before: SFIDDATE and SFIDTIME. */
+/* A date and time this run of the program has not given before: SFIDDATE and SFIDTIME. Whether
+ * an earlier run did, or local time before the clocks went back, only the store knows. */
 void gateway_stamp(struct gateway *g, char date[9], char time[11]);
 
 /* ---- documents --------------------------------------------------------------------------- */
@@ -76,6 +77,9 @@ void gateway_stamp(struct gateway *g, char date[9], char time[11]);
 /* What makes a virtual file the same one again: RFC 5024 and oftp2.md 9.3. In the arena. */
 char *oftp_identity_key(struct arena *a, const char *dsn, const char *date, const char *time,
                         const char *orig, const char *dest);
+/* Whether an outbound document other than this one has the key. */
+bool outbound_key_taken(struct gateway *g, const char *key, int64_t but_id, bool *taken,
+                        struct err *err);
 /* Puts the SFID's fields into the properties that design.md section 7 names, and back. */
 void props_from_sfid(struct props *ps, struct arena *a, const struct oftp_sfid *sfid,
                      int level);

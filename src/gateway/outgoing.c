@@ -169,18 +169,37 @@ bool outgoing_receipt_taken(struct session *s, struct err *err)
 
 /* ---- offering a file --------------------------------------------------------------------- */
 
-/* At levels 1 and 2 stamps are short: the file goes by the short one from now on. */
+/* A second later, "HHMMSS"; after the last of the day comes the first. */
+static void next_second(char *time)
+{
+    unsigned h = 0, m = 0, s = 0, all;
+
+    (void)sscanf(time, "%2u%2u%2u", &h, &m, &s);
+    all = (h * 3600 + m * 60 + s + 1) % 86400;
+    (void)snprintf(time, 7, "%02u%02u%02u", all / 3600 % 24, all / 60 % 60, all % 60);
+}
+
+/* At levels 1 and 2 stamps are short: the file goes by the short one from now on. Without the
+ * counter two files of one name and second would be the same: the later one is set forward. */
 static bool shorten_stamp(struct session *s, struct sending *o, struct err *err)
 {
     struct store_batch *b;
-    bool ok;
+    bool ok, taken = true;
 
     if (oftp_session_level(s->oftp) >= OFTP_14 || strlen(o->sfid.date) != 8)
         return true;
     memmove(o->sfid.date, o->sfid.date + 2, 7);
     o->sfid.time[6] = '\0';
-    o->d.identity_key = oftp_identity_key(&o->arena, o->sfid.dsn, o->sfid.date, o->sfid.time,
-                                          o->sfid.orig, o->sfid.dest);
+    while (taken) {
+        o->d.identity_key = oftp_identity_key(&o->arena, o->sfid.dsn, o->sfid.date,
+                                              o->sfid.time, o->sfid.orig, o->sfid.dest);
+        if (o->d.identity_key == NULL)
+            return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+        if (!outbound_key_taken(s->g, o->d.identity_key, o->d.id, &taken, err))
+            return false;
+        if (taken)
+            next_second(o->sfid.time);
+    }
     props_from_sfid(&o->d.props, &o->arena, &o->sfid, oftp_session_level(s->oftp));
     b = store_batch_new();
     if (b == NULL)

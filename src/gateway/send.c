@@ -42,6 +42,44 @@ void gateway_stamp(struct gateway *g, char date[9], char time_text[11])
     (void)snprintf(time_text + 6, 5, "%04u", count % 10000);
 }
 
+bool outbound_key_taken(struct gateway *g, const char *key, int64_t but_id, bool *taken,
+                        struct err *err)
+{
+    struct document_filter f = { .direction = 2, .identity_key = key, .limit = 10 };
+    struct document *list = NULL;
+    struct arena a = { 0 };
+    size_t n = 0;
+    bool ok = store_find_documents(g->store, &f, &a, &list, &n, err);
+
+    *taken = false;
+    for (size_t i = 0; ok && i < n; i++)
+        *taken = *taken || list[i].id != but_id;
+    arena_free(&a);
+    return ok;
+}
+
+/* A stamp with which no file of this name went to this destination before: the partner would
+ * take the new one for the old one, sent again. */
+static bool stamp_unused(struct gateway *g, struct oftp_sfid *f, struct err *err)
+{
+    bool taken = true;
+
+    while (taken) {
+        struct arena a = { 0 };
+        const char *key;
+        bool ok;
+
+        gateway_stamp(g, f->date, f->time);
+        key = oftp_identity_key(&a, f->dsn, f->date, f->time, f->orig, f->dest);
+        ok = key != NULL ? outbound_key_taken(g, key, 0, &taken, err)
+                         : FAIL(err, FAIL_LOCAL, 0, "out of memory");
+        arena_free(&a);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
 static bool find_parties(const struct snapshot *sn, const struct gateway_send *w,
                          const struct partner **p, const struct identity **id, struct err *err)
 {
@@ -95,7 +133,6 @@ static bool fill_sfid(struct gateway *g, struct oftp_sfid *f, const struct gatew
     oftp_dsn_from(f->dsn, name);
     if (f->dsn[0] == '\0')
         (void)text_copy(f->dsn, sizeof(f->dsn), "DOCUMENT");
-    gateway_stamp(g, f->date, f->time);
     if (w->destination != NULL && !oftp_code_valid(w->destination))
         return FAIL(err, FAIL_LOCAL, 400,
                     "destination '%.40s' is no ODETTE ID: at most 25 of A-Z 0-9 / - . & ( )",
@@ -109,7 +146,7 @@ static bool fill_sfid(struct gateway *g, struct oftp_sfid *f, const struct gatew
         memcpy(f->desc, desc, n);
         f->descl = (uint16_t)n;
     }
-    return true;
+    return stamp_unused(g, f, err);
 }
 
 static bool open_writers(struct gateway_outgoing *o, const struct gateway_send *w,
