@@ -1,0 +1,127 @@
+/* Cryptographic Message Syntax as stages (base/stage.h): seal by signing, compressing and
+ * encrypting, open by the inverse, in memory that does not grow with the content. RFC 5652, 3274,
+ * 5083, 8933; oftp2.md section 10.
+ *
+ * No I/O, no clock, no random source of its own but libcrypto's where keys and IVs are made: time
+ * comes in as an argument. A stage is used by one thread at a time. Keys and certificates are
+ * borrowed for the stage's life.
+ *
+ * Failures: FAIL_TRUST with .wire one of enum cms_fault; FAIL_LOCAL for our own set-up. What comes
+ * out of an opening stage is not to be believed before FLOW_END of the whole pipe. */
+#ifndef WAYBILL_CMS_H
+#define WAYBILL_CMS_H
+
+#include "base/stage.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+enum {
+    CMS_LAYERS_MAX = 8,        /* nested content infos opened             */
+    CMS_HEAD_MAX = 256 * 1024, /* octets before the content of one layer  */
+    CMS_TAIL_MAX = 256 * 1024, /* octets behind it: certificates, signers */
+    CMS_RECIPIENTS_MAX = 1000,
+    CMS_SIGNERS_MAX = 32,
+};
+
+/* What went wrong, for the protocol's own words (EFNA 21 22 23, NERP 31 33 32, MDN modifiers).
+ * Wrong key, padding and tag all are CMS_DECRYPTION: the text tells the operator no more. */
+enum cms_fault {
+    CMS_SIGNATURE = 1, /* missing where required, wrong, or by nobody we know */
+    CMS_DECRYPTION,
+    CMS_DECOMPRESSION,
+    CMS_FORMAT, /* not CMS, or beyond a limit     */
+    CMS_POLICY, /* an algorithm that is not agreed */
+};
+
+enum cms_kind { CMS_DATA, CMS_SIGNED, CMS_ENVELOPED, CMS_AUTH_ENVELOPED, CMS_COMPRESSED };
+
+/* ---- sealing ---------------------------------------------------------------------------- */
+
+struct cms_signer {
+    X509 *cert;
+    EVP_PKEY *key;
+};
+
+enum cms_padding { CMS_PKCS1, CMS_PSS_OAEP };
+
+struct cms_sign_options {
+    const struct cms_signer *signers;
+    size_t signers_n;
+    const EVP_MD *digest;
+    enum cms_padding padding; /* RSA keys; PSS salt = digest length            */
+    bool signed_attributes;   /* contentType, messageDigest, signingTime       */
+    bool include_certificates;
+    bool key_identifier; /* name the signer by subject key identifier     */
+    bool detached;       /* nothing but the SignedData comes out          */
+    int64_t now_s;       /* signingTime, seconds since 1970 UTC           */
+};
+
+/* Content in, BER (indefinite length) ContentInfo(SignedData) out. NULL with *err. */
+struct stage *cms_sign_new(const struct cms_sign_options *o, struct err *err);
+
+/* zlib through ISA-L where the build has it, else zlib. */
+struct stage *cms_compress_new(struct err *err);
+
+struct cms_encrypt_options {
+    X509 *const *recipients;
+    size_t recipients_n;
+    const EVP_CIPHER *cipher; /* CBC: EnvelopedData; GCM: AuthEnvelopedData    */
+    enum cms_padding padding; /* OAEP with `digest` for both hashes            */
+    const EVP_MD *digest;
+    bool key_identifier;
+};
+struct stage *cms_encrypt_new(const struct cms_encrypt_options *o, struct err *err);
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+struct cms_layer {
+    enum cms_kind kind;
+    char algorithm[64];              /* cipher, or digest of the signer that verified */
+    bool trusted;                    /* signed: by one of the certificates given      */
+    X509 *signer;                    /* which of them; borrowed from the options      */
+    uint8_t digest[EVP_MAX_MD_SIZE]; /* signed: of the content                   */
+    size_t digest_n;
+};
+
+struct cms_open_options {
+    /* our keys: current, previous, next; the one a recipient info names is used */
+    const struct cms_signer *keys;
+    size_t keys_n;
+    /* whose signatures count; certificates inside the message are never trusted by themselves */
+    X509 *const *signers;
+    size_t signers_n;
+    /* algorithms allowed; NULL: RFC defaults (AES-CBC/GCM, 3DES; SHA-1, SHA-2, SHA3) */
+    bool (*cipher_allowed)(int nid);
+    bool (*digest_allowed)(int nid);
+    uint64_t content_max; /* octets of decompressed content, 0: none       */
+    uint32_t ratio_max;   /* decompressed : compressed, 0: 1100 (zlib itself stays below
+                                   1032), counted after the first MB             */
+    bool one_layer;       /* open the outermost layer only                 */
+};
+
+/* Peels ContentInfo after ContentInfo (DER or BER, any chunking of octet strings) until the
+ * content is no CMS object any more, in the order it finds them; writes that content. o is copied,
+ * what it points to is borrowed. */
+struct stage *cms_open_new(const struct cms_open_options *o, struct err *err);
+/* After FLOW_END (or failure): the layers found, outermost first. Borrowed from st. */
+size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers);
+
+/* A detached signature over content that was digested elsewhere is verified by feeding the content
+ * through this stage (it comes out unchanged) and the SignedData at the end. AS2 needs it. */
+struct stage *cms_verify_detached_new(const struct cms_open_options *o, struct span signed_data,
+                                      struct err *err);
+
+/* ---- small objects in memory: receipts and challenges ------------------------------------ */
+
+/* Given: free(). */
+MUST_CHECK bool cms_sign_octets(const struct cms_sign_options *o, struct span content,
+                                uint8_t **out, size_t *out_n, struct err *err);
+MUST_CHECK bool cms_encrypt_octets(const struct cms_encrypt_options *o, struct span content,
+                                   uint8_t **out, size_t *out_n, struct err *err);
+/* At most max octets of content. Given: free(). layers may be NULL. */
+MUST_CHECK bool cms_open_octets(const struct cms_open_options *o, struct span object,
+                                size_t max, uint8_t **out, size_t *out_n,
+                                struct cms_layer *layers, size_t *layers_n, struct err *err);
+
+#endif
