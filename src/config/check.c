@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { HINTS_MAX = 100 };
+
 struct check {
     struct config_component **sorted; /* by kind and name */
     size_t n;
@@ -68,6 +70,9 @@ static const char *nearest_component(const struct check *c, enum config_kind kin
 {
     const char *near = NULL;
 
+    /* Beyond that nobody reads the hints, and thousands of wrong names would cost minutes. */
+    if (c->ps->n > HINTS_MAX)
+        return NULL;
     for (size_t i = 0; i < c->n; i++) {
         const char *other = c->sorted[i]->name;
 

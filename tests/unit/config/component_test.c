@@ -204,8 +204,8 @@ static void test_a_stream_is_split(void **state)
         "# heading \xC3\xA4\n---\ncertificate: c1\nfile: /c.pem # \xE2\x82\xAC\n",
         "--- # why\nidentity: i1\noftp2: {odette_id: I, password: x}\n...\n",
         "--- {partner: p1}\n",
-        "certificate: c2\r\npem: |\r\n  -----BEGIN CERTIFICATE-----\r\n  MIIB\r\n"
-        "  -----END CERTIFICATE-----\r\n",
+        ("certificate: c2\r\npem: |\r\n  -----BEGIN CERTIFICATE-----\r\n  MIIB\r\n"
+         "  -----END CERTIFICATE-----\r\n"),
     };
     struct components all = good_components(stream);
 
