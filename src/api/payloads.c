@@ -164,7 +164,7 @@ void api_document_octets(struct api_call *c)
                       document_state_name(d.state), c->arg[1]);
         return;
     }
-    if (!payload_open(c->store, id, raw ? 'r' : 'o', ref, &reader, &err)) {
+    if (!payload_open(c->store, id, raw ? 'r' : document_opened_role(&d), ref, &reader, &err)) {
         api_fail(c, &err);
     } else if (!give(c, reader, ref->size, disposition(&c->r->arena, &d, raw), &err)) {
         log_event(LOG_WARN, "api.download.cut", "document", log_num(id), "error", err.text,

@@ -11,9 +11,6 @@ void job_later(struct gateway *g, const struct job *j, const char *why);
 void document_failed(struct gateway *g, const struct job *j, const struct document *d,
                      const struct listener *l, const char *reason);
 
-/* 'o', or 'r' when the opened form is the raw one. */
-char document_opened_role(const struct document *d);
-
 /* Writes a payload into a directory under a name that appears only when all is there and synced.
  * replace false: *exists tells that the name was taken. */
 bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,

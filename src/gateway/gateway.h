@@ -105,6 +105,9 @@ MUST_CHECK bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool
 MUST_CHECK bool gateway_cancel(struct gateway *g, int64_t document_id, const char *who,
                                struct err *err);
 
+/* The role of the opened payload: 'o', or 'r' when the opened form is the raw one. */
+char document_opened_role(const struct document *d);
+
 /* ---- sessions --------------------------------------------------------------------------- */
 
 struct gateway_session {
