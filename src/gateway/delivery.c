@@ -1,15 +1,11 @@
-/* From custody to the process: what an opened document sets going, the opening of record files,
- * and the archive. */
+/* From custody to the process: what an opened document sets going, and the opening of record
+ * files. */
 #include "gateway/delivery.h"
 
 #include "gateway/records.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 void delivery_plan(struct gateway *g, struct store_batch *b, const struct listener *l,
                    const struct document *d, int64_t now_ms)
@@ -215,122 +211,4 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
         store_set_prop(b, d->id, "waybill.answered", "NERP");
     }
     commit_or_log(g, b, j, "a failed document");
-}
-
-/* Where nothing had to be opened both forms are the same octets, kept once. */
-char document_opened_role(const struct document *d)
-{
-    bool same = d->opened.kind == d->raw.kind && d->opened.size == d->raw.size &&
-                (d->raw.kind != PAYLOAD_FILE || strcmp(d->raw.path, d->opened.path) == 0);
-
-    return same && props_get(&d->props, "waybill.opened") == NULL ? 'r' : 'o';
-}
-
-/* ---- archive ----------------------------------------------------------------------------- */
-
-/* "20261121T101500.123Z-0001-orders-from-acme_000000042": design.md section 7. */
-static void archive_name(const struct document *d, const char *suffix, char *name, size_t cap)
-{
-    char t[25];
-
-    net_time_text(d->created_ms, t);
-    (void)snprintf(name, cap, "%.4s%.2s%.2sT%.2s%.2s%.2s.%.3sZ-0001-%s_%09lld%s", t, t + 5,
-                   t + 8, t + 11, t + 14, t + 17, t + 20, d->listener, (long long)d->id,
-                   suffix);
-}
-
-bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,
-                  const char *name, bool replace, bool *exists, struct err *err)
-{
-    const struct payload_ref *ref = role == 'r' ? &d->raw : &d->opened;
-    char source = role == 'o' ? document_opened_role(d) : role;
-    struct payload_reader *r = NULL;
-    uint8_t *buffer = malloc(READ_SIZE);
-    char tmp[128];
-    uint64_t at = 0;
-    size_t got = 0;
-    int dir = -1, fd = -1;
-    bool ok = false;
-
-    *exists = false;
-    /* Other runtimes may write into the same directory. */
-    (void)snprintf(tmp, sizeof(tmp), ".%s-%lld.tmp", g->rt->runtime.name, (long long)d->id);
-    if (buffer == NULL) {
-        FAIL(err, FAIL_LOCAL, 0, "out of memory");
-        goto out;
-    }
-    dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0) {
-        FAIL(err, FAIL_LOCAL, 0, "cannot open directory '%s': %m", directory);
-        goto out;
-    }
-    if (!payload_open(g->store, d->id, source, ref, &r, err))
-        goto out;
-    fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (fd < 0) {
-        FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", directory);
-        goto out;
-    }
-    do {
-        size_t put = 0;
-
-        if (!payload_read(r, at, (struct room) { buffer, READ_SIZE }, &got, err))
-            goto out;
-        while (put < got) {
-            ssize_t n = write(fd, buffer + put, got - put);
-
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0) {
-                FAIL(err, FAIL_LOCAL, 0, "cannot write '%s/%s': %m", directory, name);
-                goto out;
-            }
-            put += (size_t)n;
-        }
-        at += got;
-    } while (got > 0);
-    if (fsync(fd) != 0) {
-        FAIL(err, FAIL_LOCAL, 0, "cannot sync '%s/%s': %m", directory, name);
-        goto out;
-    }
-    if (replace ? renameat(dir, tmp, dir, name) != 0 : linkat(dir, tmp, dir, name, 0) != 0) {
-        *exists = errno == EEXIST;
-        FAIL(err, FAIL_LOCAL, 0, "cannot name '%s/%s': %m", directory, name);
-        goto out;
-    }
-    if (!replace)
-        (void)unlinkat(dir, tmp, 0);
-    if (fsync(dir) != 0) {
-        FAIL(err, FAIL_LOCAL, 0, "cannot sync directory '%s': %m", directory);
-        goto out;
-    }
-    ok = true;
-out:
-    if (!ok && fd >= 0)
-        (void)unlinkat(dir, tmp, 0);
-    if (fd >= 0)
-        (void)close(fd);
-    if (dir >= 0)
-        (void)close(dir);
-    payload_reader_free(r);
-    free(buffer);
-    return ok;
-}
-
-bool archive_document(struct gateway *g, const struct document *d, const struct listener *l,
-                      struct err *err)
-{
-    const char *directory = l->process->archiving.directory;
-    char name[256];
-    bool exists;
-
-    if (mkdir(directory, 0750) != 0 && errno != EEXIST)
-        return FAIL(err, FAIL_LOCAL, 0, "archiving.directory '%s': %m", directory);
-    archive_name(d, ".dat", name, sizeof(name));
-    if (!deliver_file(g, d, 'o', directory, name, true, &exists, err))
-        return false;
-    if (!l->process->archiving.raw)
-        return true;
-    archive_name(d, ".raw", name, sizeof(name));
-    return deliver_file(g, d, 'r', directory, name, true, &exists, err);
 }

@@ -15,6 +15,14 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
  * replace false: *exists tells that the name was taken. */
 bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,
                   const char *name, bool replace, bool *exists, struct err *err);
+/* The same with octets at hand; an existing file is replaced. */
+bool deliver_octets(struct gateway *g, int64_t id, struct span octets, const char *directory,
+                    const char *name, struct err *err);
+/* Archives the receipts made so far, where the operation asks for it. */
+bool archive_receipts(struct gateway *g, const struct document *d, const struct listener *l,
+                      struct err *err);
+/* After a receipt that came later than the document's archiving: logs what goes wrong. */
+void archive_answer(struct gateway *g, const struct document *d, const struct listener *l);
 /* Archives the opened form, and the raw one where asked for. */
 bool archive_document(struct gateway *g, const struct document *d, const struct listener *l,
                       struct err *err);

@@ -82,3 +82,12 @@ void sfid_from_props(struct oftp_sfid *c, const struct props *ps)
     get(c->desc, sizeof(c->desc), ps, "oftp2.sfiddesc");
     c->descl = (uint16_t)strlen(c->desc);
 }
+
+/* Where nothing had to be opened both forms are the same octets, kept once. */
+char document_opened_role(const struct document *d)
+{
+    bool same = d->opened.kind == d->raw.kind && d->opened.size == d->raw.size &&
+                (d->raw.kind != PAYLOAD_FILE || strcmp(d->raw.path, d->opened.path) == 0);
+
+    return same && props_get(&d->props, "waybill.opened") == NULL ? 'r' : 'o';
+}

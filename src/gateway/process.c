@@ -114,6 +114,7 @@ static void finish(struct gateway *g, const struct job *j, const struct document
     } else {
         log_event(LOG_INFO, "document.processed", "document", log_num(d->id), "listener",
                   l->name, "redelivered", x->redelivered ? "true" : NULL, NULL);
+        archive_answer(g, d, l);
     }
     store_batch_free(b);
 }
@@ -136,6 +137,7 @@ static void end_failed(struct gateway *g, const struct job *j, const struct docu
         store_batch_free(b);
     }
     document_failed(g, j, d, l, reason);
+    archive_answer(g, d, l);
 }
 
 static void put_off(struct gateway *g, struct job *j, const struct document *d,

@@ -1,4 +1,5 @@
 /* One running Waybill: start, stop, and what is asked about it. */
+#include "gateway/delivery.h"
 #include "gateway/session_int.h"
 
 #include <stdio.h>
@@ -330,6 +331,8 @@ bool gateway_acknowledge(struct gateway *g, int64_t id, bool positive, const cha
         store_set_prop(b, id, "waybill.answered", positive ? "EERP" : "NERP");
         store_add_event(b, id, net_wall_ms(), positive ? "acknowledged" : "rejected", who);
         ok = change(g, b, who, positive ? "acknowledge" : "reject", id, err);
+        if (ok)
+            archive_answer(g, &d, l);
     }
     arena_free(&a);
     snapshot_put(sn);

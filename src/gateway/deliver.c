@@ -1,0 +1,126 @@
+/* Files for others, whole or not at all: written under a hidden name, synced, then named. */
+#include "gateway/delivery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Where the octets come from: a payload, or a span. */
+struct source {
+    struct payload_reader *reader;
+    struct span octets;
+};
+
+static bool write_all(int fd, struct span octets)
+{
+    while (octets.n > 0) {
+        ssize_t n = write(fd, octets.p, octets.n);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        span_skip(&octets, (size_t)n);
+    }
+    return true;
+}
+
+static bool copy(int fd, const struct source *from, const char *where, struct err *err)
+{
+    uint8_t *buffer;
+    uint64_t at = 0;
+    size_t got = 0;
+    bool ok;
+
+    if (from->reader == NULL)
+        return write_all(fd, from->octets) ||
+               FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", where);
+    buffer = malloc(READ_SIZE);
+    ok = buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    do {
+        ok = ok &&
+             payload_read(from->reader, at, (struct room) { buffer, READ_SIZE }, &got, err);
+        if (ok && !write_all(fd, span_of(buffer, got)))
+            ok = FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", where);
+        at += got;
+    } while (ok && got > 0);
+    free(buffer);
+    return ok;
+}
+
+static bool give_name(int dir, const char *directory, const char *tmp, const char *name,
+                      bool replace, bool *exists, struct err *err)
+{
+    if (replace ? renameat(dir, tmp, dir, name) != 0 : linkat(dir, tmp, dir, name, 0) != 0) {
+        *exists = errno == EEXIST;
+        return FAIL(err, FAIL_LOCAL, 0, "cannot name '%s/%s': %m", directory, name);
+    }
+    if (!replace)
+        (void)unlinkat(dir, tmp, 0);
+    return fsync(dir) == 0 ||
+           FAIL(err, FAIL_LOCAL, 0, "cannot sync directory '%s': %m", directory);
+}
+
+static bool deliver(struct gateway *g, int64_t id, const struct source *from,
+                    const char *directory, const char *name, bool replace, bool *exists,
+                    struct err *err)
+{
+    int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+    char tmp[128];
+    bool ok = false;
+
+    *exists = false;
+    /* Other runtimes may write into the same directory. */
+    (void)snprintf(tmp, sizeof(tmp), ".%s-%lld.tmp", g->rt->runtime.name, (long long)id);
+    if (dir < 0) {
+        FAIL(err, FAIL_LOCAL, 0, "cannot open directory '%s': %m", directory);
+        goto out;
+    }
+    fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0) {
+        FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", directory);
+        goto out;
+    }
+    if (!copy(fd, from, directory, err))
+        goto out;
+    if (fsync(fd) != 0) {
+        FAIL(err, FAIL_LOCAL, 0, "cannot sync '%s/%s': %m", directory, name);
+        goto out;
+    }
+    ok = give_name(dir, directory, tmp, name, replace, exists, err);
+out:
+    if (!ok && fd >= 0)
+        (void)unlinkat(dir, tmp, 0);
+    if (fd >= 0)
+        (void)close(fd);
+    if (dir >= 0)
+        (void)close(dir);
+    return ok;
+}
+
+bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,
+                  const char *name, bool replace, bool *exists, struct err *err)
+{
+    const struct payload_ref *ref = role == 'r' ? &d->raw : &d->opened;
+    struct source from = { NULL, { NULL, 0 } };
+    bool ok;
+
+    *exists = false;
+    if (!payload_open(g->store, d->id, role == 'o' ? document_opened_role(d) : role, ref,
+                      &from.reader, err))
+        return false;
+    ok = deliver(g, d->id, &from, directory, name, replace, exists, err);
+    payload_reader_free(from.reader);
+    return ok;
+}
+
+bool deliver_octets(struct gateway *g, int64_t id, struct span octets, const char *directory,
+                    const char *name, struct err *err)
+{
+    struct source from = { NULL, octets };
+    bool exists;
+
+    return deliver(g, id, &from, directory, name, true, &exists, err);
+}
