@@ -95,7 +95,7 @@ static void markdown(FILE *f)
     for (const struct cli_command *const *p = cli_commands; *p != NULL; p++) {
         const struct cli_command *cmd = *p;
 
-        fprintf(f, "\n## %s\n\n%s%s.\n\n```\n", cmd->name, "To ", cmd->help);
+        fprintf(f, "\n## %s\n\nTo %s.\n\n```\n", cmd->name, cmd->help);
         usage_line(cmd, f);
         fputs("```\n", f);
         if (cmd->more != NULL)

@@ -141,7 +141,7 @@ static bool count_args(const struct cli *c, struct err *err)
     if (cmd == NULL || c->help || cmd->raw)
         return true;
     if (c->args_n < cmd->args_min)
-        return FAIL(err, FAIL_LOCAL, 0, "something is missing");
+        return FAIL(err, FAIL_LOCAL, 0, "an argument is missing");
     if (c->args_n > cmd->args_max)
         return FAIL(err, FAIL_LOCAL, 0, "'%s' is one too many", c->args[cmd->args_max]);
     return true;

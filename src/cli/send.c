@@ -201,9 +201,10 @@ static const struct cli_option options[] = {
 const struct cli_command cmd_send = {
     .name = "send",
     .help = "send files to a partner",
-    .usage = "--partner P [--identity I] [--destination CODE] [--name DSN] [--format U|T|F|V] [--record-length N] "
-             "[--record-delimiter none|lf|crlf] [--description T] [--key KEY] "
-             "[--wait [--timeout 60s]] FILE...",
+    .usage =
+        "--partner P [--identity I] [--destination CODE] [--name DSN] [--format U|T|F|V] [--record-length N] "
+        "[--record-delimiter none|lf|crlf] [--description T] [--key KEY] "
+        "[--wait [--timeout 60s]] FILE...",
     .more = "A FILE of - is standard input. What was answered with a document's number is in "
             "safe custody and will be sent. With --wait the exit status is 0 when all are "
             "acknowledged, 1 when one was rejected, failed, is overdue or takes longer.",

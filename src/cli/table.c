@@ -84,6 +84,8 @@ void cli_table_end(struct cli_table *t, FILE *f, unsigned indent)
         w[i] = column_width(t, i);
     for (size_t i = 0; i < t->cells_n && t->cells_n > t->columns; i += t->columns)
         print_row(t, t->cells + i, w, f, indent);
+    if (t->cells_n == t->columns && indent == 0)
+        fputs("none\n", stderr); /* standard output stays empty for programs */
     for (size_t i = 0; i < t->cells_n; i++)
         free(t->cells[i]);
     free(t->cells);

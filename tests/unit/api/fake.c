@@ -1,0 +1,242 @@
+#include "fake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static bool asked(struct gateway *g, struct err *err, const char *what, const char *name)
+{
+    (void)snprintf(g->asked, sizeof(g->asked), "%s %s", what, name);
+    return g->fail_wire == 0 || FAIL(err, FAIL_LOCAL, g->fail_wire, "the fake refuses");
+}
+
+struct store *gateway_store(struct gateway *g)
+{
+    return g->store;
+}
+
+const struct config_runtime *gateway_config(const struct gateway *g)
+{
+    return &g->rt;
+}
+
+bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *err)
+{
+    if (g->fail_wire != 0)
+        config_problem_add(ps, "waybill.yaml", 3, 7, "bad");
+    return asked(g, err, "reload", "");
+}
+
+void gateway_endpoints(struct gateway *g, struct arena *a, struct gateway_endpoint **list,
+                       size_t *n)
+{
+    (void)g;
+    *list = arena_take(a, sizeof(**list));
+    (*list)[0] = (struct gateway_endpoint) { "oftp2", "::", 3305, false };
+    *n = 1;
+}
+
+bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool dry_run,
+                   const char *who, struct arena *a, struct gateway_applied **list, size_t *n,
+                   struct config_problems *ps, struct err *err)
+{
+    (void)who;
+    (void)snprintf(g->asked, sizeof(g->asked), "apply %s %zu%s", file, yaml.n,
+                   dry_run ? " dry" : "");
+    if (g->fail_wire != 0) {
+        config_problem_add(ps, file, 3, 7, "unknown key '%s'", "x");
+        return FAIL(err, FAIL_LOCAL, 422, "1 problem: nothing was applied");
+    }
+    *list = arena_take(a, sizeof(**list));
+    (*list)[0] = (struct gateway_applied) { "partner", "acme", 3, false };
+    *n = 1;
+    return true;
+}
+
+bool gateway_delete(struct gateway *g, const char *kind, const char *name, const char *who,
+                    struct err *err)
+{
+    (void)who;
+    (void)kind;
+    return asked(g, err, "delete", name);
+}
+
+bool gateway_listeners(struct gateway *g, struct arena *a, struct gateway_listener **list,
+                       size_t *n, struct err *err)
+{
+    (void)g;
+    (void)err;
+    *list = arena_take(a, sizeof(**list));
+    (*list)[0] = (struct gateway_listener) { .name = "orders",
+                                             .server = "oftp2-server",
+                                             .state = "errored",
+                                             .reason = "collides",
+                                             .from = "OA",
+                                             .to = "OB",
+                                             .from_name = "",
+                                             .to_name = "" };
+    *n = 1;
+    return true;
+}
+
+bool gateway_listener_do(struct gateway *g, const char *name, const char *what, const char *who,
+                         struct err *err)
+{
+    (void)who;
+    return asked(g, err, what, name);
+}
+
+struct gateway_outgoing {
+    struct gateway *g;
+};
+
+bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
+                        struct gateway_outgoing **out, struct err *err)
+{
+    if (!asked(g, err, "send", what->partner))
+        return false;
+    (void)snprintf(g->asked, sizeof(g->asked), "send %s %s %c %u %s", what->partner,
+                   what->name != NULL ? what->name : "-", what->format, what->record_length,
+                   what->listener);
+    g->sent_octets = 0;
+    g->sent_sum = 0;
+    g->committed = false;
+    *out = calloc(1, sizeof(**out));
+    (*out)->g = g;
+    return true;
+}
+
+bool gateway_send_octets(struct gateway_outgoing *o, struct span octets, struct err *err)
+{
+    (void)err;
+    o->g->sent_octets += octets.n;
+    for (size_t i = 0; i < octets.n; i++)
+        o->g->sent_sum = (uint8_t)(o->g->sent_sum + octets.p[i]);
+    return true;
+}
+
+bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id, struct err *err)
+{
+    (void)err;
+    o->g->committed = true;
+    *document_id = 4711;
+    return true;
+}
+
+void gateway_send_free(struct gateway_outgoing *o)
+{
+    free(o);
+}
+
+bool gateway_retry(struct gateway *g, int64_t document_id, const char *who, struct err *err)
+{
+    (void)document_id;
+    return asked(g, err, "retry", who);
+}
+
+bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool positive,
+                         const char *text, const char *who, struct err *err)
+{
+    (void)document_id;
+    (void)who;
+    return asked(g, err, positive ? "acknowledge" : "reject", text != NULL ? text : "");
+}
+
+bool gateway_cancel(struct gateway *g, int64_t document_id, const char *who, struct err *err)
+{
+    (void)document_id;
+    return asked(g, err, "cancel", who);
+}
+
+bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session **list,
+                      size_t *n, struct err *err)
+{
+    (void)g;
+    (void)err;
+    *list = arena_take(a, sizeof(**list));
+    (*list)[0] = (struct gateway_session) { .id = 1,
+                                            .partner = "acme",
+                                            .peer_code = "OA",
+                                            .address = "10.0.0.1:5",
+                                            .state = "sending",
+                                            .tls = "",
+                                            .document_id = 17,
+                                            .done = 5,
+                                            .total = 10 };
+    *n = 1;
+    return true;
+}
+
+bool gateway_call(struct gateway *g, const char *partner, struct err *err)
+{
+    return asked(g, err, "call", partner);
+}
+
+bool gateway_test_partner(struct gateway *g, const char *partner, struct arena *a,
+                          struct gateway_test *result, struct err *err)
+{
+    result->steps = arena_take(a, sizeof(*result->steps));
+    result->steps[0] = (struct gateway_test_step) { "log on", false, "wrong password", 12 };
+    result->steps_n = 1;
+    result->trace = arena_take(a, sizeof(*result->trace));
+    result->trace[0] = "> SSID";
+    result->trace_n = 1;
+    return asked(g, err, "test", partner);
+}
+
+struct gateway_trace {
+    struct gateway *g;
+    int lines;
+};
+
+bool gateway_trace_open(struct gateway *g, const char *partner, struct gateway_trace **out,
+                        struct err *err)
+{
+    if (!asked(g, err, "trace", partner))
+        return false;
+    *out = calloc(1, sizeof(**out));
+    (*out)->g = g;
+    atomic_fetch_add(&g->traces, 1);
+    return true;
+}
+
+/* Two lines, then silence. */
+bool gateway_trace_next(struct gateway_trace *t, uint64_t wait_ms, const char **line)
+{
+    const struct timespec pause = { 0, (long)(wait_ms > 20 ? 20 : wait_ms) * 1000000L };
+
+    *line = t->lines == 0 ? "> SSID" : t->lines == 1 ? "< SSID" : "";
+    if (t->lines++ > 1)
+        (void)nanosleep(&pause, NULL);
+    return !atomic_load(&t->g->stop);
+}
+
+void gateway_trace_close(struct gateway_trace *t)
+{
+    atomic_fetch_sub(&t->g->traces, 1);
+    free(t);
+}
+
+bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, struct err *err)
+{
+    (void)g;
+    (void)err;
+    *text = arena_text(a, "waybill_documents 1\n");
+    return true;
+}
+
+bool gateway_ready(struct gateway *g)
+{
+    (void)g;
+    return true;
+}
+
+void gateway_request_stop(struct gateway *g)
+{
+    atomic_store(&g->stop, true);
+}
+
+bool gateway_stop_requested(struct gateway *g)
+{
+    return atomic_load(&g->stop);
+}
