@@ -34,7 +34,7 @@ static struct outcome run(const uint8_t *data, size_t size, uint32_t seed)
         uint8_t *piece;
         struct span in, oeb;
 
-        seed = seed * 1664525 + 1013904223 * (seed != 0);
+        seed = seed * 1664525 + 1013904223 * (uint32_t)(seed != 0);
         n = seed == 0 ? size : 1 + (seed >> 16) % (seed & 0x100 ? 7 : 300);
         if (n > size - at)
             n = size - at;

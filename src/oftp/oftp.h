@@ -11,16 +11,16 @@
 #include "base/span.h"
 
 enum {
-    OFTP_STH = 4,              /* octets of the stream transmission header, RFC 5024 8.2 */
-    OFTP_OEB_MAX = 99999,      /* largest exchange buffer in octets, 5.3.2              */
-    OFTP_SDEB_MIN = 128,       /* smallest SSIDSDEB, 5.3.2                              */
-    OFTP_SUBRECORD_MAX = 63,   /* octets a subrecord represents, 7.2                    */
-    OFTP_BLOCK = 1024,         /* octets in a block of SFIDFSIZ and SFIDREST            */
-    OFTP_CODE = 25,            /* identification code, 5.4                              */
+    OFTP_STH = 4,            /* octets of the stream transmission header, RFC 5024 8.2 */
+    OFTP_OEB_MAX = 99999,    /* largest exchange buffer in octets, 5.3.2              */
+    OFTP_SDEB_MIN = 128,     /* smallest SSIDSDEB, 5.3.2                              */
+    OFTP_SUBRECORD_MAX = 63, /* octets a subrecord represents, 7.2                    */
+    OFTP_BLOCK = 1024,       /* octets in a block of SFIDFSIZ and SFIDREST            */
+    OFTP_CODE = 25,          /* identification code, 5.4                              */
     OFTP_PSWD = 8,
     OFTP_DSN = 26,
-    OFTP_TEXT = 999,           /* longest SFIDDESC and reason text in octets            */
-    OFTP_CHALLENGE_SIZE = 20,  /* octets of the secure authentication challenge         */
+    OFTP_TEXT = 999,          /* longest SFIDDESC and reason text in octets            */
+    OFTP_CHALLENGE_SIZE = 20, /* octets of the secure authentication challenge         */
 };
 
 enum oftp_level { OFTP_12 = 1, OFTP_13 = 2, OFTP_14 = 4, OFTP_20 = 5 };
@@ -28,26 +28,59 @@ enum oftp_level { OFTP_12 = 1, OFTP_13 = 2, OFTP_14 = 4, OFTP_20 = 5 };
 /* ---- reason codes (reason.c; oftp2.md section 7) ------------------------------------- */
 
 enum oftp_esid { /* ESIDREAS, 5.3.11 */
-    ESID_NORMAL = 0, ESID_UNKNOWN_COMMAND = 1, ESID_VIOLATION = 2, ESID_UNKNOWN_CODE = 3,
-    ESID_PASSWORD = 4, ESID_SHUTDOWN = 5, ESID_INVALID_DATA = 6, ESID_SIZE = 7,
-    ESID_RESOURCES = 8, ESID_TIMEOUT = 9, ESID_INCOMPATIBLE = 10, ESID_CHALLENGE = 11,
-    ESID_AUTHENTICATION = 12, ESID_UNSPECIFIED = 99,
+                 ESID_NORMAL = 0,
+                 ESID_UNKNOWN_COMMAND = 1,
+                 ESID_VIOLATION = 2,
+                 ESID_UNKNOWN_CODE = 3,
+                 ESID_PASSWORD = 4,
+                 ESID_SHUTDOWN = 5,
+                 ESID_INVALID_DATA = 6,
+                 ESID_SIZE = 7,
+                 ESID_RESOURCES = 8,
+                 ESID_TIMEOUT = 9,
+                 ESID_INCOMPATIBLE = 10,
+                 ESID_CHALLENGE = 11,
+                 ESID_AUTHENTICATION = 12,
+                 ESID_UNSPECIFIED = 99,
 };
 
 enum oftp_answer { /* SFNAREAS and EFNAREAS, 5.3.5 and 5.3.10 */
-    ANSWER_FILENAME = 1, ANSWER_DESTINATION = 2, ANSWER_ORIGIN = 3, ANSWER_FORMAT = 4,
-    ANSWER_RECORD_LENGTH = 5, ANSWER_SIZE = 6, ANSWER_RECORD_COUNT = 10,
-    ANSWER_BYTE_COUNT = 11, ANSWER_ACCESS = 12, ANSWER_DUPLICATE = 13, ANSWER_DIRECTION = 14,
-    ANSWER_CIPHER = 15, ANSWER_ENCRYPTED = 16, ANSWER_UNENCRYPTED = 17, ANSWER_COMPRESSED = 18,
-    ANSWER_SIGNED = 19, ANSWER_UNSIGNED = 20, ANSWER_SIGNATURE = 21, ANSWER_DECRYPTION = 22,
-    ANSWER_DECOMPRESSION = 23, ANSWER_UNSPECIFIED = 99,
+                   ANSWER_FILENAME = 1,
+                   ANSWER_DESTINATION = 2,
+                   ANSWER_ORIGIN = 3,
+                   ANSWER_FORMAT = 4,
+                   ANSWER_RECORD_LENGTH = 5,
+                   ANSWER_SIZE = 6,
+                   ANSWER_RECORD_COUNT = 10,
+                   ANSWER_BYTE_COUNT = 11,
+                   ANSWER_ACCESS = 12,
+                   ANSWER_DUPLICATE = 13,
+                   ANSWER_DIRECTION = 14,
+                   ANSWER_CIPHER = 15,
+                   ANSWER_ENCRYPTED = 16,
+                   ANSWER_UNENCRYPTED = 17,
+                   ANSWER_COMPRESSED = 18,
+                   ANSWER_SIGNED = 19,
+                   ANSWER_UNSIGNED = 20,
+                   ANSWER_SIGNATURE = 21,
+                   ANSWER_DECRYPTION = 22,
+                   ANSWER_DECOMPRESSION = 23,
+                   ANSWER_UNSPECIFIED = 99,
 };
 
 enum oftp_nerp { /* NERPREAS, 5.3.14 */
-    NERP_ESID_CODE = 3, NERP_ESID_PASSWORD = 4, NERP_ESID_UNSPECIFIED = 9,
-    NERP_SIGNATURE = 31, NERP_DECOMPRESSION = 32, NERP_DECRYPTION = 33, NERP_PROCESSING = 34,
-    NERP_NOT_DELIVERED = 35, NERP_NOT_ACKNOWLEDGED = 36, NERP_OPERATOR = 50, NERP_LEVEL_SIZE = 90,
-    NERP_UNSPECIFIED = 99,
+                 NERP_ESID_CODE = 3,
+                 NERP_ESID_PASSWORD = 4,
+                 NERP_ESID_UNSPECIFIED = 9,
+                 NERP_SIGNATURE = 31,
+                 NERP_DECOMPRESSION = 32,
+                 NERP_DECRYPTION = 33,
+                 NERP_PROCESSING = 34,
+                 NERP_NOT_DELIVERED = 35,
+                 NERP_NOT_ACKNOWLEDGED = 36,
+                 NERP_OPERATOR = 50,
+                 NERP_LEVEL_SIZE = 90,
+                 NERP_UNSPECIFIED = 99,
 };
 
 /* The standard's meaning of a code in a few words; never NULL ("unknown reason"). */
@@ -159,12 +192,16 @@ struct oftp_response {
 /* Levels: enum oftp_level as agreed for the session. */
 MUST_CHECK bool oftp_read_ssrm(struct span oeb, struct err *err);
 MUST_CHECK bool oftp_read_ssid(struct span oeb, struct oftp_ssid *c, struct err *err);
-MUST_CHECK bool oftp_read_sfid(struct span oeb, int level, struct oftp_sfid *c, struct err *err);
+MUST_CHECK bool oftp_read_sfid(struct span oeb, int level, struct oftp_sfid *c,
+                               struct err *err);
 MUST_CHECK bool oftp_read_sfpa(struct span oeb, int level, uint64_t *aacnt, struct err *err);
-MUST_CHECK bool oftp_read_sfna(struct span oeb, int level, struct oftp_sfna *c, struct err *err);
-MUST_CHECK bool oftp_read_efid(struct span oeb, int level, struct oftp_efid *c, struct err *err);
+MUST_CHECK bool oftp_read_sfna(struct span oeb, int level, struct oftp_sfna *c,
+                               struct err *err);
+MUST_CHECK bool oftp_read_efid(struct span oeb, int level, struct oftp_efid *c,
+                               struct err *err);
 MUST_CHECK bool oftp_read_efpa(struct span oeb, bool *cd, struct err *err);
-MUST_CHECK bool oftp_read_efna(struct span oeb, int level, struct oftp_efna *c, struct err *err);
+MUST_CHECK bool oftp_read_efna(struct span oeb, int level, struct oftp_efna *c,
+                               struct err *err);
 /* The level is told by the length. */
 MUST_CHECK bool oftp_read_esid(struct span oeb, struct oftp_esid_command *c, struct err *err);
 /* CD, RTR, SECD, CDT: only the length. */
@@ -174,7 +211,8 @@ MUST_CHECK bool oftp_read_eerp(struct span oeb, int level, struct oftp_response 
 MUST_CHECK bool oftp_read_nerp(struct span oeb, int level, struct oftp_response *c,
                                struct err *err);
 MUST_CHECK bool oftp_read_auch(struct span oeb, struct span *chal, struct err *err);
-MUST_CHECK bool oftp_read_aurp(struct span oeb, uint8_t rsp[OFTP_CHALLENGE_SIZE], struct err *err);
+MUST_CHECK bool oftp_read_aurp(struct span oeb, uint8_t rsp[OFTP_CHALLENGE_SIZE],
+                               struct err *err);
 
 struct writer;
 MUST_CHECK bool oftp_write_ssrm(struct writer *w, struct err *err);
@@ -244,8 +282,8 @@ MUST_CHECK bool oftp_pack(struct oftp_pack *pk, struct span *in, bool end_of_rec
 
 /* Unpacks DATA exchange buffers. Zero it at the start of each file. */
 struct oftp_unpack {
-    uint64_t octets;  /* represented so far                               */
-    uint64_t records; /* ends of record seen so far                       */
+    uint64_t octets;        /* represented so far                               */
+    uint64_t records;       /* ends of record seen so far                       */
     uint64_t record_octets; /* in the record that is open                 */
 };
 
@@ -288,10 +326,10 @@ struct oftp_config {
     char sr;            /* 'B', 'S', 'R' */
     bool cmpr, rest, auth;
     /* Milliseconds; RFC 5024 wants timers, oftp2.md 6.8 has the values. */
-    uint32_t start_ms;      /* connection to complete SSID         */
-    uint32_t inactivity_ms; /* any wait for the peer               */
-    uint32_t end_file_ms;   /* EFID to EFPA or EFNA                */
-    uint32_t disconnect_ms; /* ESID to the peer's disconnect       */
+    uint32_t start_ms;           /* connection to complete SSID         */
+    uint32_t inactivity_ms;      /* any wait for the peer               */
+    uint32_t end_file_ms;        /* EFID to EFPA or EFNA                */
+    uint32_t disconnect_ms;      /* ESID to the peer's disconnect       */
     bool tolerate_sdeb_plus_one; /* take DATA one octet over SSIDSDEB (oftp2.md 15) */
 };
 
@@ -311,9 +349,9 @@ enum oftp_event_kind {
     OFTP_FILE_REFUSED,  /* SFNA: .reason .retry .text                                         */
     OFTP_FILE_TAKEN,    /* EFPA: the peer has it in custody                                   */
     OFTP_FILE_FAILED,   /* EFNA: .reason .text                                                */
-    OFTP_RESPONSE_TAKEN,/* RTR                                                                */
-    OFTP_ENDED,         /* ESID(00) came, in order: disconnect                                */
-    OFTP_ABORTED,       /* .reason .text .local: the session failed. When .local, an ESID is
+    OFTP_RESPONSE_TAKEN, /* RTR                                                                */
+    OFTP_ENDED,   /* ESID(00) came, in order: disconnect                                */
+    OFTP_ABORTED, /* .reason .text .local: the session failed. When .local, an ESID is
                            in the output where the protocol has one. Send, then disconnect    */
 };
 
@@ -379,8 +417,8 @@ void oftp_session_abort(struct oftp_session *s, int reason, const char *text);
 MUST_CHECK bool oftp_session_challenge(struct oftp_session *s,
                                        const uint8_t challenge[OFTP_CHALLENGE_SIZE],
                                        struct span encrypted, struct err *err);
-MUST_CHECK bool oftp_session_respond(struct oftp_session *s, const uint8_t plain[OFTP_CHALLENGE_SIZE],
-                                     struct err *err);
+MUST_CHECK bool oftp_session_respond(struct oftp_session *s,
+                                     const uint8_t plain[OFTP_CHALLENGE_SIZE], struct err *err);
 
 /* True when we are the Speaker and idle: the four functions below may be called. */
 bool oftp_session_turn(const struct oftp_session *s);
@@ -400,8 +438,8 @@ bool oftp_session_wants_data(const struct oftp_session *s);
  *        of no octets.
  * True in *whole when all of *in and its end are packed; otherwise call again with the rest when
  * oftp_session_wants_data(). */
-MUST_CHECK bool oftp_session_data(struct oftp_session *s, struct span *in, bool end, bool *whole,
-                                  struct err *err);
+MUST_CHECK bool oftp_session_data(struct oftp_session *s, struct span *in, bool end,
+                                  bool *whole, struct err *err);
 /* After the last octet: EFID with the counts of the whole file; sent when the credit allows. */
 MUST_CHECK bool oftp_session_file_end(struct oftp_session *s, const struct oftp_efid *efid,
                                       struct err *err);
