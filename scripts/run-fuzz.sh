@@ -9,7 +9,8 @@ build=build-fuzz
 seconds=${FUZZ_SECONDS:-60}
 if [ ! -f "$build/build.ninja" ]; then
     CC=clang-14 meson setup "$build" -Dfuzz=true -Dtests=disabled -Db_lundef=false \
-        -Doptimization=1 -Dc_args=-fno-omit-frame-pointer
+        -Db_sanitize=address,undefined -Doptimization=1 \
+        -Dc_args="-fno-omit-frame-pointer -fsanitize=fuzzer-no-link"
 fi
 ninja -C "$build"
 
@@ -18,7 +19,7 @@ targets=$(meson introspect "$build" --targets | /usr/bin/python3 -c '
 import json, os, sys
 for t in json.load(sys.stdin):
     where = os.path.relpath(os.path.dirname(t["defined_in"]))
-    if t["type"] == "executable" and (where + "/").startswith("fuzz/"):
+    if t["type"] == "executable" and t["name"].startswith("fuzz_"):
         print(t["name"], t["filename"][0], where, sep="\t")
 ')
 if [ -z "$targets" ]; then
@@ -43,12 +44,9 @@ while IFS=$'\t' read -r name program where; do
     options=("-max_total_time=$seconds" "-artifact_prefix=$findings/" -print_final_stats=1
         -timeout=20 -rss_limit_mb=2048 -max_len=262144)
     inputs=("$new")
-    for d in "$where/corpus/$name" "$where/corpus/$short" "$where/$name" "$where/$short" \
-        "$where/$short.corpus" "$where/${short}_corpus"; do
-        if [ -d "$d" ]; then
-            inputs+=("$d")
-        fi
-    done
+    if [ -d "fuzz/corpus/$short" ]; then
+        inputs+=("fuzz/corpus/$short")
+    fi
     for d in "$where/$name.dict" "$where/$short.dict"; do
         if [ -f "$d" ]; then
             options+=("-dict=$d")

@@ -28,6 +28,7 @@ bool err_context(struct err *err, const char *fmt, ...)
     n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
     if (n > 0 && (size_t)n < sizeof(err->text))
-        (void)snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
+        (void)snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.*s", (int)sizeof(old),
+                       old);
     return false;
 }

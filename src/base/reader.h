@@ -45,7 +45,7 @@ static inline uint16_t reader_u16(struct reader *r)
 {
     struct span s = reader_take(r, 2);
 
-    return s.n == 2 ? (uint16_t)(s.p[0] << 8 | s.p[1]) : 0;
+    return s.n == 2 ? (uint16_t)((unsigned)s.p[0] << 8 | s.p[1]) : 0;
 }
 
 #endif
