@@ -101,15 +101,13 @@ void payload_reader_free(struct payload_reader *r)
 static bool row_size(struct store *s, int64_t id, uint64_t *size, bool *found, struct err *err)
 {
     struct conn *c = reader_take(s, err);
-    const char role = 'x';
     struct call q;
     bool ok;
 
     if (c == NULL)
         return false;
     q = call_of(c, Q_HAS_OCTETS);
-    call_int(&q, id);
-    call_span(&q, span_of(&role, 1), true);
+    call_int(&q, octets_key(id, 'x'));
     *found = call_row(&q);
     if (*found)
         *size = col_size(&q, 0);

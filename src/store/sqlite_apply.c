@@ -162,12 +162,16 @@ static bool set_redelivered(struct conn *c, const struct change *ch, struct err 
     return run_on_document(&q, ch, "mark it redelivered", err);
 }
 
+int64_t octets_key(int64_t document_id, char role)
+{
+    return document_id * 4 + (role == 'r' ? 0 : role == 'o' ? 1 : 2);
+}
+
 static bool put_octets(struct conn *c, const struct change *ch, struct err *err)
 {
     struct call q = call_of(c, Q_PUT_OCTETS);
 
-    call_int(&q, ch->id);
-    call_span(&q, span_of(&ch->u.octets.role, 1), true);
+    call_int(&q, octets_key(ch->id, ch->u.octets.role));
     call_span(&q, ch->u.octets.octets, false);
     return call_run(&q, "write a payload", err);
 }
@@ -176,8 +180,7 @@ static bool drop_octets(struct conn *c, const struct change *ch, struct err *err
 {
     struct call q = call_of(c, Q_DROP_OCTETS);
 
-    call_int(&q, ch->id);
-    call_span(&q, span_of(&ch->u.octets.role, 1), true);
+    call_int(&q, octets_key(ch->id, ch->u.octets.role));
     return call_run(&q, "remove a payload", err);
 }
 

@@ -120,6 +120,9 @@ struct span col_span(const struct call *q, int i, struct arena *a);
 /* Runs one change. */
 MUST_CHECK bool sqlite_apply(struct conn *c, const struct change *ch, struct err *err);
 
+/* The key of a row payload. */
+int64_t octets_key(int64_t document_id, char role);
+
 /* The current row, columns in the order of DOCUMENT_COLUMNS. */
 MUST_CHECK bool read_document(const struct call *q, struct arena *a, struct document *d,
                               struct err *err);

@@ -350,8 +350,7 @@ bool store_get_octets(struct store *s, int64_t id, char role, struct arena *a,
     if (c == NULL)
         return false;
     q = call_of(c, Q_GET_OCTETS);
-    call_int(&q, id);
-    call_span(&q, span_of(&role, 1), true);
+    call_int(&q, octets_key(id, role));
     found = call_row(&q);
     if (found)
         got = col_span(&q, 0, a);

@@ -34,14 +34,14 @@ static const char step_1[] =
     "CREATE INDEX document_file ON document (id, raw_kind, opened_kind)"
     " WHERE raw_kind = 2 OR opened_kind = 2;"
 
-    "CREATE TABLE octets (document_id INTEGER NOT NULL"
-    " REFERENCES document (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
-    " role TEXT NOT NULL, octets BLOB NOT NULL, PRIMARY KEY (document_id, role));"
+    /* The key is the document's id and the role in one number (sqlite_apply.c): what every
+     * message writes should touch as few pages as can be. */
+    "CREATE TABLE octets (key INTEGER PRIMARY KEY, octets BLOB NOT NULL);"
 
-    "CREATE TABLE event (id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL"
+    "CREATE TABLE event (document_id INTEGER NOT NULL"
     " REFERENCES document (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
-    " at_ms INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT);"
-    "CREATE INDEX event_document ON event (document_id);"
+    " number INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT,"
+    " PRIMARY KEY (document_id, number)) WITHOUT ROWID;"
 
     "CREATE TABLE receipt (id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL, kind TEXT,"
     " outbound INTEGER NOT NULL, state TEXT, reason INTEGER NOT NULL, text TEXT, creator TEXT,"
@@ -49,10 +49,10 @@ static const char step_1[] =
     "CREATE INDEX receipt_document ON receipt (document_id);"
     "CREATE INDEX receipt_state ON receipt (state);"
 
-    "CREATE TABLE tracked (id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL"
+    "CREATE TABLE tracked (document_id INTEGER NOT NULL"
     " REFERENCES document (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,"
-    " label TEXT NOT NULL, value TEXT NOT NULL);"
-    "CREATE INDEX tracked_document ON tracked (document_id);"
+    " number INTEGER NOT NULL, label TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY (document_id, number)) WITHOUT ROWID;"
     "CREATE INDEX tracked_label ON tracked (label, value, document_id);"
     "CREATE INDEX tracked_value ON tracked (value, document_id);"
 
@@ -89,6 +89,8 @@ const int schema_version = (int)COUNT_OF(schema_steps);
     "id, document_id, kind, outbound, state, reason, text, creator, octets, at_ms"
 #define JOB_COLUMNS                                                                            \
     "id, kind, document_id, receipt_id, own, peer, not_before_ms, attempts, step, last_error"
+#define NEXT_NUMBER(table)                                                                     \
+    " (SELECT coalesce(max(number), 0) + 1 FROM " table " WHERE document_id = ?1)"
 #define NEWEST_DEPLOYMENTS                                                                     \
     "SELECT kind, name, version, since, paused, at_ms, text FROM deployment AS d"              \
     " WHERE dropped = 0 AND NOT EXISTS (SELECT 1 FROM deployment AS later"                     \
@@ -127,14 +129,16 @@ const char *const query_text[QUERIES] = {
                    " props = json_patch(coalesce(props, '{}'), json_object(?2, ?3))"
                    " WHERE id = ?1",
     [Q_SET_REDELIVERED] = "UPDATE document SET redelivered = 1 WHERE id = ?1",
-    [Q_PUT_OCTETS] = "INSERT INTO octets (document_id, role, octets) VALUES (?1, ?2, ?3)"
-                     " ON CONFLICT (document_id, role) DO UPDATE SET octets = ?3",
-    [Q_DROP_OCTETS] = "DELETE FROM octets WHERE document_id = ?1 AND role = ?2",
+    [Q_PUT_OCTETS] = "INSERT OR REPLACE INTO octets (key, octets) VALUES (?1, ?2)",
+    [Q_DROP_OCTETS] = "DELETE FROM octets WHERE key = ?1",
     [Q_ADD_EVENT] =
-        "INSERT INTO event (document_id, at_ms, kind, text) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO event (document_id, number, at_ms, kind, text) VALUES (?1," NEXT_NUMBER(
+            "event") ", ?2, ?3, ?4)",
     [Q_PUT_RECEIPT] = "INSERT OR REPLACE INTO receipt (" RECEIPT_COLUMNS ")"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    [Q_ADD_TRACKED] = "INSERT INTO tracked (document_id, label, value) VALUES (?1, ?2, ?3)",
+    [Q_ADD_TRACKED] =
+        "INSERT INTO tracked (document_id, number, label, value) VALUES (?1," NEXT_NUMBER(
+            "tracked") ", ?2, ?3)",
     [Q_ADD_SEEN] = "INSERT INTO seen (key, document_id, forget_ms) VALUES (?1, ?2, ?3)"
                    " ON CONFLICT (key) DO UPDATE SET document_id = ?2, forget_ms = ?3"
                    " WHERE forget_ms <= ?4 OR document_id = ?2",
@@ -170,7 +174,7 @@ const char *const query_text[QUERIES] = {
     [Q_UNANSWERED] = "SELECT " DOCUMENT_COLUMNS " FROM document INDEXED BY document_unanswered"
                      " WHERE state = 11 AND changed_ms < ?1 AND outbound = 1"
                      " ORDER BY changed_ms LIMIT 1000",
-    [Q_EVENTS] = "SELECT at_ms, kind, text FROM event WHERE document_id = ?1 ORDER BY id",
+    [Q_EVENTS] = "SELECT at_ms, kind, text FROM event WHERE document_id = ?1 ORDER BY number",
     [Q_RECEIPTS_OF] =
         "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE document_id = ?1 ORDER BY id DESC",
     [Q_RECEIPTS_OF_IN] = "SELECT " RECEIPT_COLUMNS " FROM receipt INDEXED BY receipt_document"
@@ -178,14 +182,14 @@ const char *const query_text[QUERIES] = {
     [Q_RECEIPTS_IN] = "SELECT " RECEIPT_COLUMNS " FROM receipt INDEXED BY receipt_state"
                       " WHERE state = ?1 ORDER BY id DESC LIMIT 100",
     [Q_RECEIPTS] = "SELECT " RECEIPT_COLUMNS " FROM receipt ORDER BY id DESC LIMIT 100",
-    [Q_TRACKED] = "SELECT label, value FROM tracked WHERE document_id = ?1 ORDER BY id",
+    [Q_TRACKED] = "SELECT label, value FROM tracked WHERE document_id = ?1 ORDER BY number",
     [Q_EXECUTIONS] = "SELECT id, document_id, started_ms, ended_ms, redelivered, process,"
                      " outcome, text FROM execution WHERE document_id = ?1 ORDER BY id",
     [Q_DEPLOYMENTS] = NEWEST_DEPLOYMENTS " ORDER BY kind, since, name",
     [Q_DEPLOYMENTS_OF] = NEWEST_DEPLOYMENTS " AND kind = ?1 ORDER BY since, name",
     [Q_FIND_SEEN] = "SELECT document_id FROM seen WHERE key = ?1 AND forget_ms > ?2",
-    [Q_GET_OCTETS] = "SELECT octets FROM octets WHERE document_id = ?1 AND role = ?2",
-    [Q_HAS_OCTETS] = "SELECT length(octets) FROM octets WHERE document_id = ?1 AND role = ?2",
+    [Q_GET_OCTETS] = "SELECT octets FROM octets WHERE key = ?1",
+    [Q_HAS_OCTETS] = "SELECT length(octets) FROM octets WHERE key = ?1",
     [Q_COUNT_STATES] = "SELECT state, count(*) FROM document GROUP BY state",
     [Q_GET_JOB] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
     [Q_JOBS] = "SELECT " JOB_COLUMNS " FROM job ORDER BY id",

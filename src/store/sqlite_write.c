@@ -9,6 +9,7 @@
  *   4. The index of open jobs changes after COMMIT and before the caller is answered. */
 #include "store/sqlite_int.h"
 
+#include <semaphore.h>
 #include <stdlib.h>
 
 enum {
@@ -19,8 +20,8 @@ enum {
 struct request {
     struct store_batch *b; /* NULL: only a new mark for ids is wanted */
     struct err *err;
-    bool ok, done;
-    pthread_cond_t answered;
+    bool ok;
+    sem_t answered;
     struct request *next;
 };
 
@@ -30,7 +31,7 @@ struct commit_line {
     struct request *first, **last;
     bool stopping;
     pthread_t thread;
-    uint64_t commits;
+    _Atomic uint64_t commits;
     /* the committing thread's own */
     int log_pages;
     int64_t purge_ms;
@@ -157,9 +158,7 @@ static void commit_all(struct store *s, struct request *list)
     }
     if (rang)
         job_index_ring(s->jobs);
-    pthread_mutex_lock(&s->line->lock);
-    s->line->commits += ok;
-    pthread_mutex_unlock(&s->line->lock);
+    atomic_fetch_add(&s->line->commits, ok);
 }
 
 /* ---- the thread ------------------------------------------------------------------------- */
@@ -187,17 +186,14 @@ static struct request *take_all(struct commit_line *line)
     return list;
 }
 
-static void answer_all(struct commit_line *line, struct request *list)
+static void answer_all(struct request *list)
 {
-    pthread_mutex_lock(&line->lock);
     while (list != NULL) {
         struct request *next = list->next; /* it is gone once it knows */
 
-        list->done = true;
-        pthread_cond_signal(&list->answered);
+        (void)sem_post(&list->answered);
         list = next;
     }
-    pthread_mutex_unlock(&line->lock);
 }
 
 static void *commit_thread(void *arg)
@@ -207,7 +203,7 @@ static void *commit_thread(void *arg)
 
     while ((list = take_all(s->line)) != NULL) {
         commit_all(s, list);
-        answer_all(s->line, list);
+        answer_all(list);
         /* Passive: it never waits for readers; what they hold is moved the next time. A
          * failure shows again, and is reported, at the next commit. */
         if (s->line->log_pages >= LOG_PAGES) {
@@ -257,15 +253,16 @@ void commit_line_stop(struct store *s)
 
 static bool wait_for(struct commit_line *line, struct request *r)
 {
-    pthread_cond_init(&r->answered, NULL);
+    (void)sem_init(&r->answered, 0, 0);
     pthread_mutex_lock(&line->lock);
     *line->last = r;
     line->last = &r->next;
-    pthread_cond_signal(&line->waiting);
-    while (!r->done)
-        pthread_cond_wait(&r->answered, &line->lock);
     pthread_mutex_unlock(&line->lock);
-    pthread_cond_destroy(&r->answered);
+    /* Not under the lock: the thread would wake only to wait for it. */
+    pthread_cond_signal(&line->waiting);
+    while (sem_wait(&r->answered) != 0) {
+    }
+    (void)sem_destroy(&r->answered);
     return r->ok;
 }
 
@@ -291,12 +288,7 @@ bool commit_line_reserve(struct store *s, struct err *err)
 
 uint64_t store_test_commits(struct store *s)
 {
-    uint64_t n;
-
-    pthread_mutex_lock(&s->line->lock);
-    n = s->line->commits;
-    pthread_mutex_unlock(&s->line->lock);
-    return n;
+    return atomic_load(&s->line->commits);
 }
 
 void store_test_limit_pages(struct store *s, int pages)

@@ -90,6 +90,47 @@ static void text_is_a_prefix_of_name_from_or_to(void **state)
     FIND(1, .text = "O", .identity_key = "key 33");
 }
 
+static void a_text_that_matches_much_finds_the_newest(void **state)
+{
+    struct fixture *f = *state;
+    struct store_batch *b = store_batch_new();
+    struct document *list;
+
+    for (int64_t id = 1; id <= 20100; id++) {
+        struct document d = simple_document(id, DOC_SENT);
+
+        d.name = "SAME";
+        d.from = id % 100 == 0 ? "OTHER" : "SAMEHERE";
+        store_put_document(b, &d);
+    }
+    commit(f, b);
+    list = FIND(30, .text = "SAM", .limit = 30);
+    assert_int_equal(list[0].id, 20100);
+    list = FIND(30, .text = "SAM", .limit = 30, .before_id = list[29].id, .to_ms = 20000);
+    assert_int_equal(list[0].id, 20000);
+    list = FIND(100, .text = "O");
+    assert_int_equal(list[99].id, 10200);
+}
+
+/* Times are compared as they are, though ids bound the search. */
+static void a_clock_set_back_hides_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct store_batch *b = store_batch_new();
+    static const int64_t minutes[] = { 100, 160, 110, 170, 120 };
+
+    for (size_t i = 0; i < COUNT_OF(minutes); i++) {
+        struct document d = simple_document((int64_t)i + 1, DOC_SENT);
+
+        d.created_ms = minutes[i] * 60000;
+        store_put_document(b, &d);
+    }
+    commit(f, b);
+    FIND(3, .to_ms = 130 * 60000);
+    FIND(3, .from_ms = 120 * 60000);
+    assert_int_equal(FIND(1, .from_ms = 105 * 60000, .to_ms = 115 * 60000)->id, 3);
+}
+
 static void filters_join(void **state)
 {
     struct fixture *f = *state;
@@ -199,6 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(each_filter_finds_its_documents),
         STORE_TEST(text_is_a_prefix_of_name_from_or_to),
+        STORE_TEST(a_text_that_matches_much_finds_the_newest),
+        STORE_TEST(a_clock_set_back_hides_nothing),
         STORE_TEST(filters_join),
         STORE_TEST(pages_follow_each_other),
         STORE_TEST(no_filter_reads_the_whole_table),
