@@ -7,6 +7,20 @@
 
 #include <http_parser.h>
 
+enum http_place {
+    IN_COUNTED, /* RFC 9112 6.2 */
+    IN_SIZE,    /* 7.1: chunks, from here on */
+    IN_EXTENSION,
+    IN_SIZE_LF,
+    IN_CHUNK,
+    IN_CHUNK_CR,
+    IN_CHUNK_LF,
+    IN_TRAILER, /* at the beginning of a line */
+    IN_TRAILER_LINE,
+    IN_TRAILER_LF,
+    IN_LAST_LF,
+};
+
 /* One request after the other. */
 struct http_parse {
     http_parser parser;
@@ -26,8 +40,9 @@ struct http_parse {
     bool has_head;
     bool in_value, in_url, in_fold;
     const char *piece_end;           /* of the last piece: a gap before the next is a fold */
-    struct room body;                /* where body octets go */
-    size_t body_n;                   /* how many went there  */
+    enum http_place place;           /* in the body */
+    uint64_t left;                   /* octets of the counted body or of this chunk */
+    size_t line_n;                   /* octets of this line, or of the trailers */
     size_t text_n;                   /* octets used of text  */
     size_t at, end;                  /* in[at..end) is to be parsed yet */
     uint8_t in[HTTP_HEAD_MAX];       /* octets as they came */
@@ -46,14 +61,16 @@ void http_parse_filled(struct http_parse *p, size_t n);
 /* Goes on with the head. */
 MUST_CHECK enum http_step http_parse_head(struct http_parse *p);
 
+/* Says how the body comes: length octets (0: there is none), or in chunks. */
+void http_parse_body_begin(struct http_parse *p, bool chunked, uint64_t length);
 /* Goes on with the body from the octets there are. *n 0: more are needed, or .complete is set.
  * False: .status and .why are set. */
 MUST_CHECK bool http_parse_body(struct http_parse *p, struct room room, size_t *n);
 
-/* How many octets may be read straight into a room of the caller; 0: none, use .in. They are
- * then handed over by http_parse_direct. */
+/* How many octets may be read straight into a room of the caller; 0: none, use .in. Those that
+ * were are then told. */
 size_t http_parse_direct_max(const struct http_parse *p);
-MUST_CHECK bool http_parse_direct(struct http_parse *p, struct span octets);
+void http_parse_direct(struct http_parse *p, size_t n);
 
 /* Decodes %XX (plus: and '+') into out[in.n + 1]. False: broken, or a NUL within. */
 MUST_CHECK bool http_unescape(struct span in, bool plus, char *out);

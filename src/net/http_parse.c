@@ -1,5 +1,10 @@
+/* Heads of requests are read by libhttp-parser, bodies by ourselves: as it is packaged, the
+ * library takes any two octets for the end of a chunk, and so understands bodies that others
+ * cut elsewhere (RFC 9112 11.2). */
 #include "net/http_int.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <strings.h>
 
 /* ---- libhttp-parser's callbacks --------------------------------------------------------- */
@@ -46,8 +51,6 @@ static int on_field(http_parser *parser, const char *at, size_t n)
 {
     struct http_parse *p = parser->data;
 
-    if (p->has_head) /* a trailer: nobody asks for them */
-        return 0;
     if (p->fields_n == 0 || p->in_value) {
         if (p->fields_n == HTTP_FIELDS_MAX)
             return refuse(p, 431, "there are too many header fields");
@@ -77,8 +80,6 @@ static int on_value(http_parser *parser, const char *at, size_t n)
     struct http_parse *p = parser->data;
     struct http_field *f;
 
-    if (p->has_head)
-        return 0;
     f = &p->fields[p->fields_n - 1];
     if (!p->in_value)
         f->value = start(p);
@@ -107,35 +108,11 @@ static int on_head(http_parser *parser)
     return 0;
 }
 
-static int on_body(http_parser *parser, const char *at, size_t n)
-{
-    struct http_parse *p = parser->data;
-
-    if (p->body.n - p->body_n < n) /* never more comes out than went in */
-        return refuse(p, 500, "the body overran its room");
-    if ((const uint8_t *)at != p->body.p + p->body_n)
-        memmove(p->body.p + p->body_n, at, n);
-    p->body_n += n;
-    return 0;
-}
-
-/* What follows is the next request's: it waits until this one is answered. */
-static int on_complete(http_parser *parser)
-{
-    struct http_parse *p = parser->data;
-
-    p->complete = true;
-    http_parser_pause(parser, 1);
-    return 0;
-}
-
 static const http_parser_settings settings = {
     .on_url = on_url,
     .on_header_field = on_field,
     .on_header_value = on_value,
     .on_headers_complete = on_head,
-    .on_body = on_body,
-    .on_message_complete = on_complete,
 };
 
 /* ---- feeding ---------------------------------------------------------------------------- */
@@ -157,8 +134,7 @@ void http_parse_begin(struct http_parse *p, bool keep)
     p->status = 0;
     p->why = NULL;
     p->piece_end = NULL;
-    p->body = (struct room) { NULL, 0 };
-    p->body_n = 0;
+    p->left = 0;
 }
 
 struct room http_parse_room(struct http_parse *p)
@@ -173,13 +149,13 @@ void http_parse_filled(struct http_parse *p, size_t n)
     p->end += n;
 }
 
-static bool execute(struct http_parse *p, const uint8_t *octets, size_t n, size_t *used)
+static bool execute(struct http_parse *p, size_t n)
 {
     enum http_errno e;
 
-    *used = http_parser_execute(&p->parser, &settings, (const char *)octets, n);
+    p->at += http_parser_execute(&p->parser, &settings, (const char *)p->in + p->at, n);
     e = HTTP_PARSER_ERRNO(&p->parser);
-    if (e == HPE_OK || (e == HPE_PAUSED && p->complete))
+    if (e == HPE_OK)
         return true;
     if (e == HPE_HEADER_OVERFLOW)
         (void)refuse(p, 431, "the header is too long");
@@ -188,13 +164,19 @@ static bool execute(struct http_parse *p, const uint8_t *octets, size_t n, size_
     return false;
 }
 
-/* The head ends with a LF after LF or LF CR. Octets are handed over up to such a place at most,
- * so that the parser cannot run into the body, which has no room yet. */
+/* How many of the octets to hand over: up to where the head may end (a LF after LF or LF CR),
+ * so that the parser does not run into the body; 0: the next one follows a lone CR, which it
+ * would take for a line end (RFC 9112 2.2). */
 static size_t head_slice(const struct http_parse *p)
 {
     for (size_t i = p->at; i < p->end; i++) {
-        if (p->in[i] != '\n' || i == 0)
+        if (i == 0)
             continue;
+        if (p->in[i] != '\n') {
+            if (p->in[i - 1] == '\r')
+                return i - p->at;
+            continue;
+        }
         if (p->in[i - 1] == '\n' || (p->in[i - 1] == '\r' && i > 1 && p->in[i - 2] == '\n'))
             return i + 1 - p->at;
     }
@@ -225,6 +207,7 @@ static bool check_length(struct http_parse *p)
 {
     const char *coding = http_field_get(p->fields, p->fields_n, "Transfer-Encoding");
     const char *length = http_field_get(p->fields, p->fields_n, "Content-Length");
+    unsigned long long n = 0;
 
     if (coding != NULL && (length != NULL || count(p, "Transfer-Encoding") > 1)) {
         refuse(p, 400, "Transfer-Encoding is given twice, or with Content-Length");
@@ -234,12 +217,23 @@ static bool check_length(struct http_parse *p)
         refuse(p, 501, "of transfer codings only 'chunked' is known, with HTTP/1.1");
         return false;
     }
-    if (length != NULL && (count(p, "Content-Length") > 1 || length[0] == '\0' ||
+    errno = 0;
+    if (length != NULL)
+        n = strtoull(length, NULL, 10);
+    if (length != NULL && (count(p, "Content-Length") > 1 || length[0] == '\0' || errno != 0 ||
                            length[strspn(length, "0123456789")] != '\0')) {
         refuse(p, 400, "Content-Length is no number, or given twice");
         return false;
     }
+    http_parse_body_begin(p, coding != NULL, n);
     return true;
+}
+
+static bool is_visible(const char *text)
+{
+    while ((*text > ' ' && *text != 0x7f) || *text < 0)
+        text++;
+    return *text == '\0';
 }
 
 /* What the parser lets pass and we do not. */
@@ -252,6 +246,10 @@ static bool check_head(struct http_parse *p)
             refuse(p, 400, "there is a blank within the name of a header field");
             return false;
         }
+    }
+    if (!is_visible(p->url)) {
+        refuse(p, 400, "there is a blank or a control character in the request's target");
+        return false;
     }
     if (p->parser.http_major != 1 || p->parser.http_minor > 1) {
         refuse(p, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
@@ -269,8 +267,10 @@ static bool check_head(struct http_parse *p)
         refuse(p, 417, "of expectations only '100-continue' is known");
         return false;
     }
+    if (!check_length(p))
+        return false;
     p->expects = expect != NULL && p->parser.http_minor == 1 && !p->complete;
-    return check_length(p);
+    return true;
 }
 
 static void trim_values(struct http_parse *p)
@@ -289,126 +289,21 @@ static void trim_values(struct http_parse *p)
 enum http_step http_parse_head(struct http_parse *p)
 {
     while (p->at < p->end && !p->has_head) {
-        size_t n = head_slice(p), used = 0;
+        size_t n = head_slice(p);
 
-        if (!execute(p, p->in + p->at, n, &used))
+        if (n == 0)
+            (void)refuse(p, 400, "there is a CR without LF in the header");
+        if (n == 0 || !execute(p, n))
             return HTTP_REFUSED;
-        p->at += used;
     }
     if (!p->has_head && p->end == sizeof(p->in)) {
-        refuse(p, 431, "the header is too long");
+        (void)refuse(p, 431, "the header is too long");
         return HTTP_REFUSED;
     }
     if (!p->has_head)
         return HTTP_MORE;
     trim_values(p);
     return check_head(p) ? HTTP_HEAD_DONE : HTTP_REFUSED;
-}
-
-bool http_parse_body(struct http_parse *p, struct room room, size_t *n)
-{
-    p->body = room;
-    p->body_n = 0;
-    while (p->at < p->end && p->body_n == 0 && !p->complete) {
-        size_t left = p->end - p->at, used = 0;
-
-        if (!execute(p, p->in + p->at, left < room.n ? left : room.n, &used))
-            return false;
-        p->at += used;
-    }
-    *n = p->body_n;
-    return true;
-}
-
-size_t http_parse_direct_max(const struct http_parse *p)
-{
-    if (p->complete || p->at < p->end || (p->parser.flags & F_CHUNKED) != 0)
-        return 0;
-    return p->parser.content_length < SIZE_MAX ? (size_t)p->parser.content_length : 0;
-}
-
-bool http_parse_direct(struct http_parse *p, struct span octets)
-{
-    size_t used = 0;
-
-    p->body_n = 0;
-    return execute(p, octets.p, octets.n, &used);
-}
-
-/* ---- URLs ------------------------------------------------------------------------------- */
-
-static int hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool http_unescape(struct span in, bool plus, char *out)
-{
-    while (in.n > 0) {
-        uint8_t c = in.p[0];
-
-        span_skip(&in, 1);
-        if (c == '%') {
-            int v = in.n < 2 || hex(in.p[0]) < 0 || hex(in.p[1]) < 0
-                        ? 0
-                        : hex(in.p[0]) << 4 | hex(in.p[1]);
-
-            if (v == 0)
-                return false;
-            c = (uint8_t)v;
-            span_skip(&in, 2);
-        } else if (c == '+' && plus) {
-            c = ' ';
-        }
-        *out++ = (char)c;
-    }
-    *out = '\0';
-    return true;
-}
-
-bool http_split_url(const char *url, struct arena *a, const char **path, const char **query)
-{
-    const char *from = url, *scheme = strstr(url, "://");
-    size_t n;
-    char *decoded;
-
-    if (*url != '/' && scheme != NULL) /* RFC 9112 3.2.2: as proxies get it */
-        from = scheme + 3 + strcspn(scheme + 3, "/?#");
-    else if (*url != '/' && strcmp(url, "*") != 0)
-        return false;
-    n = strcspn(from, "?#");
-    decoded = arena_take(a, n + 2);
-    if (decoded == NULL || !http_unescape(span_of(from, n), false, decoded))
-        return false;
-    if (n == 0)
-        decoded[0] = '/';
-    *path = decoded;
-    *query = "";
-    if (from[n] == '?')
-        *query = arena_copy(a, span_of(from + n + 1, strcspn(from + n + 1, "#")));
-    return *query != NULL;
-}
-
-const char *http_query(struct http_request *r, const char *name)
-{
-    const char *at = r->query;
-
-    while (*at != '\0') {
-        size_t n = strcspn(at, "&"), name_n = strcspn(at, "=&");
-        char *text = arena_take(&r->arena, n + 2);
-        size_t value_at = name_n < n ? name_n + 1 : n;
-
-        if (text == NULL)
-            return NULL;
-        if (http_unescape(span_of(at, name_n), true, text) && strcmp(text, name) == 0)
-            return http_unescape(span_of(at + value_at, n - value_at), true, text) ? text
-                                                                                   : NULL;
-        at += n + (at[n] == '&');
-    }
-    return NULL;
 }
 
 const char *http_header(const struct http_request *r, const char *name)

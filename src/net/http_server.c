@@ -53,8 +53,8 @@ static bool body_direct(struct http_exchange *x, struct room room, size_t max, s
         room.n = max;
     if (!conn_read(x->c, room, until(x), n, err))
         return false;
-    x->parse.body = room;
-    return *n == 0 || http_parse_direct(&x->parse, span_of(room.p, *n));
+    http_parse_direct(&x->parse, *n);
+    return true;
 }
 
 static bool body_piece(struct http_exchange *x, struct room room, size_t *n, struct err *err)
@@ -164,7 +164,7 @@ static bool may_keep(const struct http_exchange *x, uint64_t length)
 
     if (!x->keep || p->status != 0 || p->expects)
         return false;
-    if (!p->complete && x->request.has_length && p->parser.content_length > DRAIN_MAX)
+    if (!p->complete && x->request.has_length && p->left > DRAIN_MAX)
         return false;
     return length != UINT64_MAX || p->parser.http_minor > 0;
 }
@@ -321,8 +321,7 @@ static bool request_ready(struct http_exchange *x)
     memcpy(r->fields, p->fields, p->fields_n * sizeof(p->fields[0]));
     r->fields_n = p->fields_n;
     r->has_length = http_header(r, "Content-Length") != NULL;
-    if (r->has_length) /* the parser's own count is already running */
-        r->length = strtoull(http_header(r, "Content-Length"), NULL, 10);
+    r->length = r->has_length ? p->left : 0;
     x->keep = p->keep_alive;
     return true;
 }
