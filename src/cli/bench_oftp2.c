@@ -7,6 +7,7 @@
 #include "net/log.h"
 #include "net/net.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 
 struct result {
     double mb_per_s;
+    double store_mb_per_s;         /* what the payload directory takes, written and synced */
     double sender_mb, receiver_mb; /* peak resident memory */
 };
 
@@ -204,6 +206,36 @@ static bool sender(const char *dir, const struct bench_options *o, uint16_t port
     return ok;
 }
 
+/* Writes and syncs the same amount into the directory: the other limit of a transfer. */
+static bool write_speed(const char *dir, uint64_t size, double *mb_per_s)
+{
+    enum { PIECE = 128 * 1024 };
+    uint8_t *piece = calloc(1, PIECE);
+    char path[400];
+    uint64_t left = size;
+    double begin;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/speed", dir);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    begin = bench_seconds();
+    while (piece != NULL && fd >= 0 && left > 0) {
+        ssize_t n = write(fd, piece, left < PIECE ? (size_t)left : PIECE);
+
+        if (n <= 0)
+            break;
+        left -= (uint64_t)n;
+    }
+    if (fd < 0 || fdatasync(fd) != 0)
+        left = size;
+    *mb_per_s = (double)(size - left) / 1e6 / (bench_seconds() - begin);
+    if (fd >= 0)
+        (void)close(fd);
+    (void)unlink(path);
+    free(piece);
+    return left == 0;
+}
+
 /* ---- the run ----------------------------------------------------------------------------- */
 
 static pid_t child(void)
@@ -295,6 +327,7 @@ static bool in_directory(const char *base, const struct bench_options *o, struct
     if (!ok)
         complain(&err);
     *best = (struct result) { 0 };
+    ok = ok && write_speed(dir, o->size, &best->store_mb_per_s);
     for (int i = 0; ok && i < o->runs; i++) {
         struct result r = { 0 };
         char path[340];
@@ -329,14 +362,16 @@ static void print(const struct bench_options *o, const char *where, const struct
             "\"credit\": 999, \"directory\": \"%s\", \"mb_per_s\": %.1f, "
             "\"limit\": %.1f, \"limit_unit\": \"MB/s %s on loopback\", "
             "\"ratio\": %.3f, \"peak_rss_mb\": %.1f, \"sender_rss_mb\": %.1f, "
-            "\"receiver_rss_mb\": %.1f}\n",
+            "\"receiver_rss_mb\": %.1f, \"store_mb_per_s\": %.1f}\n",
             (unsigned long long)o->size, o->tls ? "true" : "false", where, r->mb_per_s, limit,
-            raw, r->mb_per_s / limit, peak, r->sender_mb, r->receiver_mb);
+            raw, r->mb_per_s / limit, peak, r->sender_mb, r->receiver_mb, r->store_mb_per_s);
     else
         (void)printf("oftp2 %s, %.0f MB, payloads in %s: %.0f MB/s, %.2f of %s on loopback "
-                     "(%.0f MB/s); peak memory %.1f MB sender, %.1f MB receiver\n",
+                     "(%.0f MB/s), the directory takes %.0f MB/s; peak memory %.1f MB sender, "
+                     "%.1f MB receiver\n",
                      o->tls ? "TLS" : "plain", (double)o->size / 1e6, where, r->mb_per_s,
-                     r->mb_per_s / limit, raw, limit, r->sender_mb, r->receiver_mb);
+                     r->mb_per_s / limit, raw, limit, r->store_mb_per_s, r->sender_mb,
+                     r->receiver_mb);
     (void)fflush(stdout);
 }
 

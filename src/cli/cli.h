@@ -165,15 +165,18 @@ struct cli_progress {
     const char *name;
     uint64_t total; /* 0: not known */
     uint64_t begin_ms, shown_ms;
-    bool on; /* standard error is a terminal */
+    uint64_t begin_done; /* octets moved before it was watched */
+    bool on;             /* standard error is a terminal */
     bool visible;
 };
 void cli_progress_begin(struct cli_progress *p, const char *name, uint64_t total);
+/* It begins only now, or again: with done octets of total there already. */
+void cli_progress_restart(struct cli_progress *p, uint64_t done, uint64_t total);
 void cli_progress_at(struct cli_progress *p, uint64_t done);
 void cli_progress_end(struct cli_progress *p); /* takes the line away */
 /* "orders.edi  45 %  450 MB of 1.0 GB  310 MB/s" */
 void cli_progress_text(char *text, size_t cap, const char *name, uint64_t done, uint64_t total,
-                       uint64_t ms);
+                       uint64_t rate);
 
 /* ---- commands --------------------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ static bool settled(const char *state)
 /* How far the session that moves it has come. */
 static void show_progress(struct cli *c, int64_t id, struct cli_progress *p)
 {
+    uint64_t done, total;
     json_t *answer, *s;
     size_t i;
 
@@ -36,8 +37,12 @@ static void show_progress(struct cli *c, int64_t id, struct cli_progress *p)
     {
         if (cli_j_int(s, "document") != id)
             continue;
-        p->total = (uint64_t)cli_j_int(s, "total");
-        cli_progress_at(p, (uint64_t)cli_j_int(s, "done"));
+        done = (uint64_t)cli_j_int(s, "done");
+        total = (uint64_t)cli_j_int(s, "total");
+        /* it may have waited long, and a restart goes back */
+        if (p->total != total || done < p->begin_done)
+            cli_progress_restart(p, done, total);
+        cli_progress_at(p, done);
     }
     json_decref(answer);
 }

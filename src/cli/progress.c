@@ -10,19 +10,19 @@ enum {
 };
 
 void cli_progress_text(char *text, size_t cap, const char *name, uint64_t done, uint64_t total,
-                       uint64_t ms)
+                       uint64_t rate)
 {
-    char size[16], whole[16], rate[16];
+    char size[16], whole[16], speed[16];
 
     cli_size_text(done, size);
     cli_size_text(total, whole);
-    cli_size_text(ms > 0 ? (uint64_t)((double)done * 1000 / (double)ms) : 0, rate);
+    cli_size_text(rate, speed);
     if (total > 0)
         (void)snprintf(text, cap, "%.60s  %3u %%  %s of %s  %s/s", name,
                        (unsigned)((double)(done < total ? done : total) * 100 / (double)total),
-                       size, whole, rate);
+                       size, whole, speed);
     else
-        (void)snprintf(text, cap, "%.60s  %s  %s/s", name, size, rate);
+        (void)snprintf(text, cap, "%.60s  %s  %s/s", name, size, speed);
 }
 
 void cli_progress_begin(struct cli_progress *p, const char *name, uint64_t total)
@@ -32,16 +32,24 @@ void cli_progress_begin(struct cli_progress *p, const char *name, uint64_t total
     };
 }
 
+void cli_progress_restart(struct cli_progress *p, uint64_t done, uint64_t total)
+{
+    p->total = total;
+    p->begin_ms = net_now_ms();
+    p->begin_done = done;
+}
+
 void cli_progress_at(struct cli_progress *p, uint64_t done)
 {
-    uint64_t now = net_now_ms();
+    uint64_t now = net_now_ms(), passed = now - p->begin_ms;
     char text[160];
 
-    if (!p->on || now - p->begin_ms < PATIENCE_MS || now - p->shown_ms < REFRESH_MS)
+    if (!p->on || passed < PATIENCE_MS || now - p->shown_ms < REFRESH_MS)
         return;
     p->shown_ms = now;
     p->visible = true;
-    cli_progress_text(text, sizeof(text), p->name, done, p->total, now - p->begin_ms);
+    cli_progress_text(text, sizeof(text), p->name, done, p->total,
+                      (uint64_t)((double)(done - p->begin_done) * 1000 / (double)passed));
     fputc('\r', stderr);
     cli_put_safe(stderr, text);
     fputs("\033[K", stderr);
