@@ -27,8 +27,9 @@ bool err_context(struct err *err, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
-    if (n > 0 && (size_t)n < sizeof(err->text))
-        (void)snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.*s", (int)sizeof(old),
-                       old);
+    if (n > 0 && (size_t)n + 2 < sizeof(err->text)) {
+        memcpy(err->text + n, ": ", 2);
+        (void)text_copy(err->text + n + 2, sizeof(err->text) - (size_t)n - 2, old);
+    }
     return false;
 }
