@@ -251,7 +251,7 @@ static void changes_to_a_missing_document_are_refused(void **state)
     }
 }
 
-static void octets_may_come_before_their_document_in_a_batch(void **state)
+static void what_belongs_to_a_document_may_come_before_it_in_a_batch(void **state)
 {
     struct fixture *f = *state;
     struct document d = simple_document(4, DOC_RECEIVED);
@@ -260,6 +260,8 @@ static void octets_may_come_before_their_document_in_a_batch(void **state)
 
     store_put_octets(b, 4, 'r', span_of("a\0b", 3));
     store_put_octets(b, 4, 'o', span_of("", 0));
+    store_add_event(b, 4, 1, "early", NULL);
+    store_add_tracked(b, 4, "Order", "1");
     store_put_document(b, &d);
     commit(f, b);
     assert_ok(f, store_get_octets(f->s, 4, 'r', &f->a, &got, &f->err));
@@ -425,7 +427,7 @@ int main(void)
         STORE_TEST(a_state_moves_with_its_event_and_reason),
         STORE_TEST(a_state_conflict_names_document_and_both_states_and_undoes_the_batch),
         STORE_TEST(changes_to_a_missing_document_are_refused),
-        STORE_TEST(octets_may_come_before_their_document_in_a_batch),
+        STORE_TEST(what_belongs_to_a_document_may_come_before_it_in_a_batch),
         STORE_TEST(a_key_is_held_by_one_document_until_it_is_forgotten),
         STORE_TEST(tracked_fields_and_executions_are_listed_in_order),
         STORE_TEST(receipts_come_back_newest_first),
