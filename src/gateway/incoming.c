@@ -209,37 +209,82 @@ static bool open_payload(struct session *s, struct incoming *in, uint64_t octets
            payload_resume(s->g->store, in->d.id, 'x', &index, records * 4, &in->index, err);
 }
 
+/* Says in the store that no more than this is kept. It comes before the file is cut: a count
+ * beyond its end would make the partial file useless for ever. */
+static bool note_kept(struct session *s, struct incoming *in, uint64_t octets, uint64_t records,
+                      struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+    bool ok;
+
+    in->d.progress = octets;
+    in->d.records = records;
+    if (octets == 0 && records == 0)
+        in->d.raw = (struct payload_ref) { 0 };
+    if (b == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    store_put_document(b, &in->d);
+    ok = store_commit(s->g->store, b, err);
+    store_batch_free(b);
+    return ok;
+}
+
+/* Goes on with a file that came in part. One that cannot be gone on with is taken from its
+ * beginning. */
+static bool go_on(struct session *s, const struct oftp_sfid *f, const struct listener *l,
+                  uint64_t *units, uint64_t *octets, uint64_t *records, struct err *err)
+{
+    struct incoming *in = s->in;
+    struct document was = in->d;
+    struct err why = { 0 };
+    bool usable = kept_part(s, &was, f, units, octets, records, &why);
+
+    in->stored = true;
+    fill_document(s, in, f, l);
+    in->d.id = was.id;
+    in->d.created_ms = was.created_ms;
+    in->d.raw = was.raw;
+    if (usable && (*octets > 0 || *records > 0)) {
+        if ((*octets != was.progress || *records != was.records) &&
+            !note_kept(s, in, *octets, *records, err))
+            return false;
+        if (open_payload(s, in, *octets, *records, &why))
+            return true;
+        usable = false;
+        payload_writer_free(in->raw);
+        in->raw = NULL;
+    }
+    if (!usable)
+        log_event(LOG_WARN, "oftp2.file.anew", "session", log_num(s->id), "document",
+                  log_num(was.id), "dsn", f->dsn, "reason", why.text, NULL);
+    *units = *octets = *records = 0;
+    if (!note_kept(s, in, 0, 0, err))
+        return false;
+    payload_remove(s->g->store, &was.raw);
+    return open_payload(s, in, 0, 0, err);
+}
+
 /* Begins or goes on with a file that was decided to be taken. */
 static bool begin(struct session *s, const struct oftp_sfid *f, const struct listener *l,
                   uint64_t *units, uint64_t *octets, uint64_t *records, struct err *err)
 {
     struct incoming *in = s->in;
-    bool found = false;
+    bool found = false, ok;
 
     in->sfid = *f;
     if (!find_partial(s, in, s->receiving_key, &found, err))
         return false;
     if (found) {
-        struct payload_ref old = in->d.raw;
-        int64_t id = in->d.id, created = in->d.created_ms;
-
-        in->stored = true;
-        if (!kept_part(s, &in->d, f, units, octets, records, err))
-            return false;
-        fill_document(s, in, f, l);
-        in->d.id = id;
-        in->d.created_ms = created;
-        in->d.raw = old;
-        if (*octets == 0 && *records == 0)
-            payload_remove(s->g->store, &old);
+        ok = go_on(s, f, l, units, octets, records, err);
     } else {
         fill_document(s, in, f, l);
+        ok = open_payload(s, in, 0, 0, err);
     }
     in->listener = in->d.listener;
     in->d.progress = *octets;
     in->d.records = *records;
     in->next_checkpoint = *octets + CHECKPOINT_FIRST;
-    return open_payload(s, in, *octets, *records, err);
+    return ok;
 }
 
 static bool take_file(struct session *s, const struct oftp_sfid *f, const struct listener *l,
