@@ -245,8 +245,8 @@ static const char *job_kind_name(enum job_kind kind)
         return "send";
     case JOB_RECEIPT:
         return "receipt";
-    case JOB_HTTP:
-        return "http";
+    case JOB_SEAL:
+        return "seal";
     }
     return "?";
 }

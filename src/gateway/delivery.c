@@ -3,6 +3,7 @@
 #include "gateway/delivery.h"
 
 #include "gateway/records.h"
+#include "gateway/security.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,8 @@ static bool copy_record(struct payload_reader *r, uint64_t *at, uint32_t length,
 }
 
 struct opening {
+    uint8_t hash[EVP_MAX_MD_SIZE]; /* of the transmitted octets, for a signed receipt */
+    size_t hash_n;
     struct payload_reader *raw, *index;
     struct records_in lengths;
     struct payload_writer *out;
@@ -95,8 +98,36 @@ static bool open_records(struct gateway *g, const struct document *d, const stru
     return true;
 }
 
-static bool open_document(struct gateway *g, const struct job *j, struct document *d,
-                          const struct listener *l, struct arena *a, struct err *err)
+/* A secured file, or one that asks for a signed receipt: through the layers it has. */
+static bool open_secured(struct gateway *g, const struct snapshot *sn, const struct document *d,
+                         const struct oftp_sfid *f, const struct listener *l, struct opening *o,
+                         struct err *err)
+{
+    struct records_out to = { .fmt = f->env != 0 ? f->fmt : 'U', .lrecl = f->lrecl };
+
+    to.delimiter =
+        records_delimiter(l->process->record_delimiter, f->fmt == 'V' ? "lf" : "none");
+    if (!payload_create(g->store, d->id, 'o', &o->out, err))
+        return false;
+    to.w = o->out;
+    return security_open(g, sn, d, f, l, &to, o->hash, &o->hash_n, err);
+}
+
+static bool open_any(struct gateway *g, const struct snapshot *sn, const struct document *d,
+                     const struct oftp_sfid *f, const struct listener *l, struct opening *o,
+                     struct err *err)
+{
+    if (f->env != 0)
+        return open_secured(g, sn, d, f, l, o, err);
+    if (f->sign && !security_hash(g, d, f, o->hash, &o->hash_n, err))
+        return false;
+    return !oftp_counts_records(f->fmt, f->env) ||
+           open_records(g, d, f, l->process->record_delimiter, o, err);
+}
+
+static bool open_document(struct gateway *g, const struct snapshot *sn, const struct job *j,
+                          struct document *d, const struct listener *l, struct arena *a,
+                          struct err *err)
 {
     struct opening o = { 0 };
     struct store_batch *b = store_batch_new();
@@ -106,12 +137,19 @@ static bool open_document(struct gateway *g, const struct job *j, struct documen
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     sfid_from_props(&f, &d->props);
-    ok = ok && open_records(g, d, &f, l->process->record_delimiter, &o, err) &&
-         payload_finish(o.out, b, &ref, err);
+    ok = ok && open_any(g, sn, d, &f, l, &o, err) &&
+         (o.out == NULL || payload_finish(o.out, b, &ref, err));
     if (ok) {
-        d->opened = ref;
-        props_set(&d->props, a, "waybill.opened", "records");
-        d->size = ref.size;
+        if (o.hash_n > 0) {
+            char hash[2 * EVP_MAX_MD_SIZE + 1];
+
+            hex_text(o.hash, o.hash_n, hash);
+            props_set(&d->props, a, "oftp2.hash", hash);
+        }
+        d->opened = o.out != NULL ? ref : d->raw;
+        if (o.out != NULL)
+            props_set(&d->props, a, "waybill.opened", f.env != 0 ? "layers" : "records");
+        d->size = d->opened.size;
         d->state = DOC_OPENED;
         d->changed_ms = now;
         store_put_document(b, d);
@@ -124,6 +162,57 @@ static bool open_document(struct gateway *g, const struct job *j, struct documen
     payload_writer_free(o.out);
     store_batch_free(b);
     return ok;
+}
+
+/* The hash belongs into a signed NERP too. */
+static void keep_hash(struct gateway *g, struct document *d, struct arena *a)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    char text[2 * EVP_MAX_MD_SIZE + 1];
+    struct oftp_sfid f;
+    struct err err = { 0 };
+    size_t n = 0;
+
+    sfid_from_props(&f, &d->props);
+    if (!f.sign || !security_hash(g, d, &f, hash, &n, &err) || n == 0)
+        return;
+    hex_text(hash, n, text);
+    props_set(&d->props, a, "oftp2.hash", text);
+}
+
+/* What is not what it should be goes no further: the document is refused for good, and the
+ * partner told with the NERP of the step that failed. */
+static void refuse_document(struct gateway *g, const struct job *j, const struct document *d,
+                            const struct listener *l, const struct err *why)
+{
+    struct store_batch *b = store_batch_new();
+    struct err err = { 0 };
+    int64_t now = net_wall_ms();
+    int reason = why->wire == 0 ? NERP_PROCESSING : why->wire;
+
+    log_event(LOG_ERROR, "document.refused", "document", log_num(d->id), "listener",
+              d->listener, "partner", d->partner, "nerp", log_num(reason), "reason", why->text,
+              "look_at",
+              reason == NERP_SIGNATURE    ? "from.signature_verification_certificate"
+              : reason == NERP_DECRYPTION ? "to.decryption_certificate"
+                                          : "what the partner sends",
+              NULL);
+    atomic_fetch_add(&g->n.refused, 1);
+    gateway_count_document(g, d->listener, true);
+    if (b == NULL)
+        return;
+    store_set_state(b, d->id, DOC_BIT(DOC_RECEIVED), DOC_REFUSED, now, "refused", why->text,
+                    why->text);
+    store_end_job(b, j->id);
+    if (l->process->acknowledge != ACK_NONE)
+        /* One text for all failures of a kind: padding and key must not be told apart. */
+        receipt_plan(g, b, d, reason, oftp_nerp_text(reason), now);
+    if (!store_commit(g->store, b, &err)) {
+        log_event(LOG_ERROR, "store.commit", "what", "a refused document", "reason", err.text,
+                  NULL);
+        store_release_job(g->store, j->id);
+    }
+    store_batch_free(b);
 }
 
 void open_run(struct gateway *g, const struct job *j)
@@ -143,7 +232,14 @@ void open_run(struct gateway *g, const struct job *j)
         document_failed(g, j, &d, NULL,
                         "the process that took this document is no longer deployed: deploy it "
                         "again, then `waybill retry`");
-    else if (!open_document(g, j, &d, l, &a, &err))
+    else if (open_document(g, sn, j, &d, l, &a, &err))
+        ;
+    else if (err.kind == FAIL_TRUST) {
+        keep_hash(g, &d, &a);
+        refuse_document(g, j, &d, l, &err);
+    } else if (err.kind == FAIL_AGAIN)
+        job_later(g, j, err.text);
+    else
         document_failed(g, j, &d, l, err.text);
     arena_free(&a);
     snapshot_put(sn);

@@ -438,7 +438,7 @@ static bool needs_opening(const struct listener *l, const struct oftp_sfid *f)
 {
     const char *delimiter = l->process->record_delimiter;
 
-    if (f->env != 0)
+    if (f->env != 0 || f->sign) /* a signed receipt needs the file's hash */
         return true;
     if (f->fmt == 'V')
         return delimiter == NULL || strcmp(delimiter, "none") != 0;

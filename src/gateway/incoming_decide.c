@@ -112,37 +112,60 @@ static bool check_size(const struct session *s, const struct config_process *p,
     return true;
 }
 
-static bool check_security(const struct config_process *p, const struct oftp_sfid *f,
+/* Whether SFIDCIPH is among the suites of the operation; 08 to 10 only when named. */
+static bool suite_allowed(const struct config_process *p, unsigned ciph)
+{
+    if (p->cipher_suites == NULL)
+        return ciph >= 1 && ciph <= 7;
+    for (const char *const *name = p->cipher_suites; *name != NULL; name++)
+        if (config_cipher_suite(*name) == (int)ciph)
+            return true;
+    return false;
+}
+
+/* What the operation asks for comes from the operation, never from the file. */
+static bool check_required(const struct config_process *p, const struct oftp_sfid *f,
                            struct verdict *v)
 {
-    bool enc = f->sec == 1 || f->sec == 3, sig = f->sec == 2 || f->sec == 3;
-
-    if (p->require.encrypted && !enc)
+    if (p->require.encrypted && (f->sec & 1) == 0)
         return verdict_no(v, ANSWER_UNENCRYPTED, false, "the file must be encrypted",
                           "start.operation.require.encrypted");
-    if (p->require.is_signed && !sig)
+    if (p->require.is_signed && (f->sec & 2) == 0)
         return verdict_no(v, ANSWER_UNSIGNED, false, "the file must be signed",
                           "start.operation.require.signed");
     if (p->require.compressed && f->comp == 0)
         return verdict_no(v, ANSWER_UNSPECIFIED, false, "the file must be compressed",
                           "start.operation.require.compressed");
-    if ((f->sec != 0 || f->sign) && f->ciph > 10)
-        return verdict_no(v, ANSWER_CIPHER, false, "cipher suite not known",
-                          "SFIDCIPH of the file");
+    if (p->require.signed_receipt && !f->sign)
+        return verdict_no(v, ANSWER_UNSPECIFIED, false, "a signed receipt must be asked for",
+                          "start.operation.require.signed_receipt");
+    return true;
+}
+
+static bool check_security(const struct listener *l, const struct oftp_sfid *f,
+                           struct verdict *v)
+{
+    const struct config_process *p = l->process;
+
+    if (!check_required(p, f, v))
+        return false;
+    if ((f->sec & 1) != 0 && l->to.cfg->decryption_certificate == NULL)
+        return verdict_no(v, ANSWER_ENCRYPTED, false, "encrypted files are not agreed",
+                          "to.decryption_certificate");
+    if ((f->sec & 2) != 0 && l->from.cfg->signature_verification_certificate == NULL)
+        return verdict_no(v, ANSWER_SIGNED, false, "signed files are not agreed",
+                          "from.signature_verification_certificate");
+    if ((f->sec != 0 || f->sign) && !suite_allowed(p, f->ciph))
+        return verdict_no(v, ANSWER_CIPHER, false, "cipher suite not agreed",
+                          "start.operation.cipher_suites");
     if ((f->sec != 0 || f->comp != 0) && f->env == 0)
         return verdict_no(v, ANSWER_UNSPECIFIED, false,
                           "SFIDENV must be 1 when SFIDSEC or SFIDCOMP is set",
                           "the partner's program announces itself inconsistently");
-    /* The place of the cryptographic file services; until then none is agreed. */
-    if (enc)
-        return verdict_no(v, ANSWER_ENCRYPTED, false, "encrypted files are not agreed",
-                          "file security of the operation");
-    if (sig)
-        return verdict_no(v, ANSWER_SIGNED, false, "signed files are not agreed",
-                          "file security of the operation");
-    if (f->comp != 0 || f->env != 0)
-        return verdict_no(v, ANSWER_COMPRESSED, false, "compressed files are not agreed",
-                          "file security of the operation");
+    if (f->env != 0 && f->sec == 0 && f->comp == 0)
+        return verdict_no(v, ANSWER_UNSPECIFIED, false,
+                          "certificates in an envelope without protection are not taken",
+                          "the partner sends certificates: import them by hand");
     return true;
 }
 
@@ -169,7 +192,7 @@ const struct listener *incoming_decide(struct session *s, const struct snapshot 
         return NULL;
     }
     if (!check_format(l->process, f, v) || !check_size(s, l->process, f, v) ||
-        !check_security(l->process, f, v))
+        !check_security(l, f, v))
         return NULL;
     return l;
 }

@@ -1,13 +1,13 @@
 /* End-to-end responses: EERP and NERP, ours and the partner's. RFC 5024 5.3.13, 5.3.14; oftp2.md
  * section 9. Stored before they are sent or acknowledged by RTR. */
-#include "gateway/gateway_int.h"
+#include "gateway/security.h"
 
 #include "base/writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RESPONSE_MAX = 2048 }; /* octets of an unsigned response of ours */
+enum { RESPONSE_MAX = 16 * 1024 }; /* octets of a response of ours, signature included */
 
 static void response_for(const struct document *d, int reason, const char *text,
                          struct oftp_response *r)
@@ -35,13 +35,39 @@ static int level_of(const struct document *d)
     return v == NULL ? OFTP_20 : atoi(v);
 }
 
+/* A signature where SFIDSIGN asked for one. If it cannot be made the response goes without: an
+ * unsigned one tells the partner more than none (oftp2.md 9.6). Given: free(). */
+static uint8_t *sign(struct gateway *g, struct store_batch *b, const struct document *d,
+                     struct oftp_response *r, uint8_t *hash, int64_t now_ms)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    const struct listener *l = snapshot_listener(sn, d->listener == NULL ? "" : d->listener);
+    const char *kept = props_get(&d->props, "oftp2.hash");
+    uint8_t *sig = NULL;
+    struct oftp_sfid f;
+    struct err err = { 0 };
+
+    sfid_from_props(&f, &d->props);
+    if (f.sign && l != NULL && kept != NULL) {
+        r->hsh = span_of(hash, hex_octets(kept, hash, EVP_MAX_MD_SIZE));
+        if (!response_sign(sn, l, f.ciph, r, &sig, &err)) {
+            r->hsh = r->sig = span_of(NULL, 0);
+            store_add_event(b, d->id, now_ms, "receipt not signed", err.text);
+            log_event(LOG_ERROR, "oftp2.receipt.unsigned", "document", log_num(d->id),
+                      "partner", d->partner, "reason", err.text, NULL);
+        }
+    }
+    snapshot_put(sn);
+    return sig;
+}
+
 void receipt_plan(struct gateway *g, struct store_batch *b, const struct document *d,
                   int reason, const char *text, int64_t now_ms)
 {
     int level = level_of(d);
     struct oftp_response r;
     struct err err = { 0 };
-    uint8_t octets[RESPONSE_MAX];
+    uint8_t octets[RESPONSE_MAX], hash[EVP_MAX_MD_SIZE], *sig;
     struct writer w = writer_of(octets, sizeof(octets));
     struct receipt rc = { .id = store_next_id(g->store),
                           .document_id = d->id,
@@ -66,14 +92,16 @@ void receipt_plan(struct gateway *g, struct store_batch *b, const struct documen
                         "the partner's protocol level knows no negative response (NERP)");
         return;
     }
+    sig = sign(g, b, d, &r, hash, now_ms);
     if (!(reason == 0 ? oftp_write_eerp(&w, level, &r, &err)
                       : oftp_write_nerp(&w, level, &r, &err))) {
         store_add_event(b, d->id, now_ms, "no receipt", err.text);
-        return;
+    } else {
+        rc.octets = writer_done(&w);
+        store_put_receipt(b, &rc);
+        store_put_job(b, &j);
     }
-    rc.octets = writer_done(&w);
-    store_put_receipt(b, &rc);
-    store_put_job(b, &j);
+    free(sig);
 }
 
 bool receipt_response(const struct receipt *rc, int level, struct oftp_response *r,
@@ -117,6 +145,29 @@ static bool find_document(struct gateway *g, const struct oftp_response *r, stru
     if (n > 0)
         *d = list[0];
     return true;
+}
+
+/* Whether the response proves what it was asked to prove. False: *err says why it settles
+ * nothing. */
+static bool proven(struct gateway *g, const struct document *d, const struct oftp_response *r,
+                   struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    const struct partner *p = snapshot_partner(sn, d->partner == NULL ? "" : d->partner);
+    struct oftp_sfid f;
+    bool ok = true;
+
+    sfid_from_props(&f, &d->props);
+    if (r->sig.n > 0 &&
+        (f.sign ||
+         (p != NULL && p->cfg->oftp2.acknowledgment_verification_certificate != NULL)))
+        ok = response_verify(sn, d, r, err);
+    else if (f.sign && !r->negative && (p == NULL || !p->cfg->accept_unsigned_receipts))
+        ok = FAIL(err, FAIL_TRUST, 0,
+                  "a signed receipt was asked for and this one has no signature: see "
+                  "accept_unsigned_receipts of the partner");
+    snapshot_put(sn);
+    return ok;
 }
 
 static bool settled(enum document_state st)
@@ -167,6 +218,8 @@ static bool take_once(struct gateway *g, const struct oftp_response *r, int leve
     uint8_t *octets = malloc(cap);
     char text[1200];
     int64_t now = net_wall_ms();
+    struct err why = { 0 };
+    bool honest = true;
     struct receipt rc = { .kind = r->negative ? "NERP" : "EERP", .at_ms = now };
     bool ok = b != NULL && octets != NULL;
 
@@ -177,19 +230,26 @@ static bool take_once(struct gateway *g, const struct oftp_response *r, int leve
         response_text(r, text, sizeof(text));
         rc.id = store_next_id(g->store);
         rc.document_id = d.id;
-        rc.state = d.id == 0 ? "unmatched" : "received";
+        honest = d.id == 0 || proven(g, &d, r, &why);
+        rc.state = d.id == 0 ? "unmatched" : honest ? "received" : "refused";
         rc.reason = r->reas;
         rc.text = r->reast;
         rc.creator = r->negative ? r->crea : r->orig;
         rc.octets = raw_octets(r, level, octets, cap);
         store_put_receipt(b, &rc);
-        if (d.id != 0)
+        if (d.id != 0 && honest)
             settle(b, &d, r, text, now);
+        else if (d.id != 0)
+            store_add_event(b, d.id, now, "receipt refused", why.text);
         ok = store_commit(g->store, b, err);
     }
     if (ok) {
         atomic_fetch_add(&g->n.receipts_in, 1);
         log_taken(r, &d, partner, text);
+        if (!honest)
+            log_event(LOG_ERROR, "oftp2.receipt.refused", "partner", partner, "document",
+                      log_num(d.id), "reason", why.text, "look_at",
+                      "acknowledgment_verification_certificate of the partner", NULL);
     }
     free(octets);
     store_batch_free(b);

@@ -102,6 +102,13 @@ static bool end_record(struct records_cut *c, struct err *err)
         return FAIL(err, FAIL_LOCAL, 422,
                     "record %llu has %u octets, format F wants %u in each: check record_length",
                     (unsigned long long)c->records + 1, c->length, c->exact);
+    if (c->prefixed != NULL) {
+        uint8_t prefix[2] = { (uint8_t)(c->length >> 8), (uint8_t)c->length };
+
+        if (!payload_write(c->raw, span_of(prefix, 2), err) ||
+            !payload_write(c->raw, span_of(c->prefixed, c->length), err))
+            return false;
+    }
     if (c->index != NULL && !records_write(c->index, &c->length, 1, err))
         return false;
     c->records++;
@@ -120,8 +127,10 @@ static bool add(struct records_cut *c, struct span part, struct err *err)
                     "record %llu is longer than %u octets: check record_length and the "
                     "delimiter",
                     (unsigned long long)c->records + 1, c->longest);
+    if (c->prefixed != NULL)
+        memcpy(c->prefixed + c->length, part.p, part.n);
     c->length += (uint32_t)part.n;
-    return payload_write(c->raw, part, err);
+    return c->prefixed != NULL || payload_write(c->raw, part, err);
 }
 
 /* F without delimiters: only the sum matters. */
@@ -182,4 +191,71 @@ bool records_cut_end(struct records_cut *c, struct err *err)
         return false;
     c->cr = false;
     return !c->open || end_record(c, err);
+}
+
+/* ---- records to text --------------------------------------------------------------------- */
+
+static bool end_out(struct records_out *o, struct err *err)
+{
+    o->open = false;
+    return o->delimiter.n == 0 || payload_write(o->w, o->delimiter, err);
+}
+
+/* Begins a record when none is open; false in *more when its length is not complete yet. */
+static bool begin_out(struct records_out *o, struct span *in, bool *more, struct err *err)
+{
+    *more = true;
+    if (o->open)
+        return true;
+    if (o->fmt == 'F') {
+        o->left = o->lrecl;
+        o->open = true;
+        return true;
+    }
+    while (o->prefix_n < 2 && in->n > 0) {
+        o->prefix[o->prefix_n++] = in->p[0];
+        span_skip(in, 1);
+    }
+    *more = o->prefix_n == 2;
+    if (!*more)
+        return true;
+    o->prefix_n = 0;
+    o->left = (uint32_t)o->prefix[0] << 8 | o->prefix[1];
+    o->open = true;
+    if (o->lrecl != 0 && o->left > o->lrecl)
+        return FAIL(err, FAIL_TRUST, NERP_PROCESSING,
+                    "a record of %u octets is longer than SFIDLRECL %u", o->left, o->lrecl);
+    return o->left > 0 || end_out(o, err);
+}
+
+bool records_out(struct records_out *o, struct span octets, struct err *err)
+{
+    bool more = true;
+
+    if ((o->fmt != 'V' && o->fmt != 'F') || (o->fmt == 'F' && o->lrecl == 0))
+        return payload_write(o->w, octets, err);
+    while (octets.n > 0 && more) {
+        struct span part;
+
+        if (!begin_out(o, &octets, &more, err))
+            return false;
+        if (!more || !o->open || octets.n == 0)
+            continue;
+        part = span_of(octets.p, octets.n < o->left ? octets.n : o->left);
+        if (!payload_write(o->w, part, err))
+            return false;
+        span_skip(&octets, part.n);
+        o->left -= (uint32_t)part.n;
+        if (o->left == 0 && !end_out(o, err))
+            return false;
+    }
+    return true;
+}
+
+bool records_out_end(struct records_out *o, struct err *err)
+{
+    if (o->open || o->prefix_n > 0)
+        return FAIL(err, FAIL_TRUST, NERP_PROCESSING,
+                    "the file ends in the middle of a record");
+    return true;
 }

@@ -26,6 +26,23 @@ MUST_CHECK bool records_next(struct records_in *in, uint32_t *length, bool *more
 /* "\n", "\r\n" or "" for "lf", "crlf", "none" (NULL: dflt). */
 struct span records_delimiter(const char *name, const char *dflt);
 
+/* Turns the content of a secured F or V file into what the process gets: V records come with
+ * two-octet lengths in front (RFC 5024 6.5), F records are cut by their length; behind each goes
+ * the delimiter. U and T pass as they are. */
+struct records_out {
+    char fmt;
+    uint32_t lrecl; /* F: octets of a record; V: of the longest */
+    struct span delimiter;
+    struct payload_writer *w; /* borrowed */
+    uint32_t left;            /* octets of the record under way */
+    bool open;
+    uint8_t prefix[2];
+    unsigned prefix_n;
+};
+/* FAIL_TRUST with .wire NERP 34 when the lengths do not fit the file. */
+MUST_CHECK bool records_out(struct records_out *o, struct span octets, struct err *err);
+MUST_CHECK bool records_out_end(struct records_out *o, struct err *err);
+
 /* Cuts text at delimiters into records: the outbound way of V (and of F with delimiters). */
 struct records_cut {
     struct span delimiter;        /* "" : no cutting, only counting (F) */
@@ -37,6 +54,9 @@ struct records_cut {
     uint32_t length; /* of the record under way */
     bool open;       /* there is one            */
     bool cr;         /* a CR is held back: it may begin CR LF */
+    /* Not NULL: room for 65535 octets; V records go out with two-octet lengths in front, as a
+     * secured file wants them (borrowed). */
+    uint8_t *prefixed;
 };
 /* FAIL_LOCAL with .wire 422 when a record does not fit, naming it. */
 MUST_CHECK bool records_cut(struct records_cut *c, struct span octets, struct err *err);

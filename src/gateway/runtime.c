@@ -282,13 +282,16 @@ bool gateway_retry(struct gateway *g, int64_t id, const char *who, struct err *e
         j.document_id = id;
         j.not_before_ms = now;
         if (d.outbound) {
-            j.kind = JOB_SEND;
+            bool sealed = d.raw.kind != PAYLOAD_NONE;
+
+            j.kind = sealed ? JOB_SEND : JOB_SEAL;
             j.own = d.own;
             j.peer = d.peer;
             if (d.state == DOC_REJECTED)
                 new_stamp(g, b, &a, &d);
             store_set_progress(b, id, 0, 0);
-            store_set_state(b, id, DOC_BIT(d.state), DOC_SEALED, now, "retry", who, "");
+            store_set_state(b, id, DOC_BIT(d.state), sealed ? DOC_SEALED : DOC_QUEUED, now,
+                            "retry", who, "");
         } else {
             bool opened = d.opened.kind != PAYLOAD_NONE;
 

@@ -15,6 +15,7 @@ struct gateway_outgoing {
     const char *key; /* idempotency key, NULL: none */
     struct payload_writer *raw, *index;
     struct records_cut cut;
+    uint8_t *record; /* V, secured: the record under way */
     uint64_t source; /* octets taken from the caller */
     bool records;
 };
@@ -130,6 +131,14 @@ static bool fill_sfid(struct gateway *g, struct oftp_sfid *f, const struct gatew
     if ((f->fmt == 'F' || f->fmt == 'V') && (f->lrecl == 0 || f->lrecl > OFTP_OEB_MAX))
         return FAIL(err, FAIL_LOCAL, 400, "format %c needs a record_length from 1 to 99999",
                     f->fmt);
+    f->sec = (uint8_t)((p->cfg->send_encrypted ? 1 : 0) | (p->cfg->send_signed ? 2 : 0));
+    f->comp = p->cfg->send_compressed ? 1 : 0;
+    f->env = f->sec != 0 || f->comp != 0;
+    f->sign = p->cfg->send_signed_receipt;
+    if (f->sec != 0 || f->sign)
+        f->ciph = (uint8_t)config_cipher_suite(p->cfg->cipher_suite != NULL
+                                                   ? p->cfg->cipher_suite
+                                                   : g->rt->oftp2_server.cipher_suite);
     oftp_dsn_from(f->dsn, name);
     if (f->dsn[0] == '\0')
         (void)text_copy(f->dsn, sizeof(f->dsn), "DOCUMENT");
@@ -155,10 +164,18 @@ static bool open_writers(struct gateway_outgoing *o, const struct gateway_send *
     struct store *st = o->g->store;
 
     o->records = o->sfid.fmt == 'F' || o->sfid.fmt == 'V';
-    if (!payload_create(st, o->d.id, 'r', &o->raw, err))
+    if (!payload_create(st, o->d.id, o->sfid.env != 0 ? 'o' : 'r', &o->raw, err))
         return false;
-    if (o->sfid.fmt == 'V' && !payload_create(st, o->d.id, 'x', &o->index, err))
+    if (o->sfid.fmt == 'V' && o->sfid.env != 0) { /* lengths go in front: RFC 5024 6.5 */
+        if (o->sfid.lrecl > 65535)
+            return FAIL(err, FAIL_LOCAL, 422,
+                        "records of a secured V file have at most 65535 octets: RFC 5024 6.5");
+        o->cut.prefixed = o->record = malloc(65536);
+        if (o->record == NULL)
+            return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    } else if (o->sfid.fmt == 'V' && !payload_create(st, o->d.id, 'x', &o->index, err)) {
         return false;
+    }
     o->cut.raw = o->raw;
     o->cut.index = o->index;
     o->cut.longest = o->sfid.lrecl;
@@ -242,8 +259,10 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
     struct document *d = &o->d;
     struct payload_ref index;
     int64_t now = net_wall_ms();
+    bool seal = o->sfid.env != 0 || o->sfid.sign;
+    struct payload_ref ref = { 0 };
     struct job j = { .id = store_next_id(o->g->store),
-                     .kind = JOB_SEND,
+                     .kind = seal ? JOB_SEAL : JOB_SEND,
                      .document_id = d->id,
                      .own = d->own,
                      .peer = d->peer,
@@ -252,17 +271,21 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
 
     if (ok && o->index != NULL)
         ok = payload_checkpoint(o->index, &index, err);
-    ok = ok && payload_finish(o->raw, b, &d->raw, err);
+    ok = ok && payload_finish(o->raw, b, &ref, err);
     if (ok) {
-        d->opened = d->raw;
+        d->opened = ref;
+        if (o->sfid.env == 0)
+            d->raw = ref;
         d->size = o->source;
-        d->total = d->raw.size;
-        o->sfid.fsiz = o->sfid.osiz = oftp_blocks(d->raw.size);
+        d->total = ref.size;
+        o->sfid.fsiz = o->sfid.osiz = oftp_blocks(ref.size);
         props_from_sfid(&d->props, &o->arena, &o->sfid, OFTP_20);
-        d->state = DOC_SEALED;
+        d->state = seal ? DOC_QUEUED : DOC_SEALED;
         store_put_document(b, d);
         store_add_event(b, d->id, d->created_ms, "queued", d->listener);
-        store_add_event(b, d->id, now, "sealed", "plain: nothing to sign, compress or encrypt");
+        if (!seal)
+            store_add_event(b, d->id, now, "sealed",
+                            "plain: nothing to sign, compress or encrypt");
         store_put_job(b, &j);
         if (o->key != NULL)
             store_add_seen(b, o->key, d->id,
@@ -303,6 +326,7 @@ void gateway_send_free(struct gateway_outgoing *o)
     payload_writer_free(o->raw);
     payload_writer_free(o->index);
     arena_free(&o->arena);
+    free(o->record);
     free(o);
 }
 

@@ -1,6 +1,6 @@
 /* Drives one OFTP session: octets between the connection and the engine, and what the engine's
  * events ask for. RFC 5024 9; the engine is oftp/oftp.h. */
-#include "gateway/session_int.h"
+#include "gateway/security.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -139,7 +139,8 @@ static void config_common(const struct session *s, const struct config_partner *
     cfg->sr = 'B';
     cfg->cmpr = p != NULL && p->compression >= 0 ? p->compression == 1 : os->compression;
     cfg->rest = p != NULL && p->restart >= 0 ? p->restart == 1 : os->restart;
-    cfg->auth = os->require_secure_authentication;
+    cfg->auth = p != NULL && p->secure_authentication >= 0 ? p->secure_authentication == 1
+                                                           : os->require_secure_authentication;
     cfg->start_ms = (uint32_t)os->start_timeout_ms;
     cfg->inactivity_ms = (uint32_t)os->inactivity_timeout_ms;
     cfg->end_file_ms = (uint32_t)os->end_file_timeout_ms;
@@ -235,9 +236,24 @@ static bool on_response(struct session *s, const struct oftp_event *ev, struct e
     return oftp_session_ready(s->oftp, err);
 }
 
+/* One text for the partner whatever went wrong: the reason is for our operator. */
+static bool authenticate(struct session *s, bool ok, const struct err *why)
+{
+    if (ok)
+        return true;
+    log_event(LOG_ERROR, "oftp2.authentication.failed", "partner", s->partner_name, "peer",
+              s->peer, "esid", "11", "reason", why->text, NULL);
+    oftp_session_abort(s->oftp, ESID_CHALLENGE, "the challenge cannot be answered");
+    s->end_reason = ESID_CHALLENGE;
+    (void)snprintf(s->end_text, sizeof(s->end_text), "secure authentication: %.200s",
+                   why->text);
+    return true;
+}
+
 static bool act(struct session *s, const struct oftp_event *ev, struct err *err)
 {
     struct oftp_event next = { 0 };
+    struct err why = { 0 };
 
     switch (ev->kind) {
     case OFTP_NONE:
@@ -246,10 +262,9 @@ static bool act(struct session *s, const struct oftp_event *ev, struct err *err)
     case OFTP_SSID:
         return on_ssid(s, ev, &next, err) && (next.kind == OFTP_NONE || act(s, &next, err));
     case OFTP_CHALLENGE_DUE:
+        return authenticate(s, session_challenge(s, &why), &why);
     case OFTP_CHALLENGE:
-        oftp_session_abort(s->oftp, ESID_CHALLENGE,
-                           "no session authentication certificate is configured");
-        return true;
+        return authenticate(s, session_respond(s, ev->octets, &why), &why);
     case OFTP_STARTED:
         on_started(s);
         return true;

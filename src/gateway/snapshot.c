@@ -1,5 +1,7 @@
 #include "gateway/snapshot.h"
 
+#include "net/log.h"
+
 #include <openssl/crypto.h>
 
 #include <stdio.h>
@@ -14,7 +16,7 @@ bool secret_equal(const char *a, const char *b)
     return CRYPTO_memcmp(x, y, sizeof(x)) == 0;
 }
 
-static const struct certificate *certificate_named(const struct snapshot *sn, const char *name)
+const struct certificate *snapshot_certificate(const struct snapshot *sn, const char *name)
 {
     for (size_t i = 0; i < sn->certificates_n; i++)
         if (strcmp(sn->certificates[i].name, name) == 0)
@@ -30,15 +32,15 @@ static const struct pki_certificate *use_certificate(struct snapshot *sn, const 
 
     if (name == NULL)
         return NULL;
-    c = certificate_named(sn, name);
+    c = snapshot_certificate(sn, name);
     if (c == NULL)
         *why = arena_printf(&sn->arena,
                             "%s: certificate '%s' is not deployed: apply a certificate "
                             "component of that name",
                             setting, name);
-    else if (c->cert == NULL)
+    else if (c->set.n == 0)
         *why = arena_printf(&sn->arena, "%s: certificate '%s': %s", setting, name, c->error);
-    return c == NULL ? NULL : c->cert;
+    return c == NULL || c->set.n == 0 ? NULL : c->set.list[0];
 }
 
 /* ---- building ---------------------------------------------------------------------------- */
@@ -63,25 +65,61 @@ static bool read_file(const char *path, struct arena *a, struct span *text, stru
     return true;
 }
 
-static void load_certificate(struct snapshot *sn, struct certificate *c,
-                             const struct config_certificate *cfg)
+/* One certificate of a component: PEM in place or in a file, or PKCS#12. */
+static bool load_one(const struct config_runtime *rt, const struct config_certificate_also *cfg,
+                     struct pki_certificate **out, struct err *err)
 {
     struct arena tmp = { 0 };
     struct span pem = { NULL, 0 }, key = { NULL, 0 };
-    struct err err = { 0 };
+    char password[SECRET_MAX] = "";
     bool ok = true;
 
-    if (cfg->file != NULL)
-        ok = read_file(cfg->file, &tmp, &pem, &err);
-    else if (cfg->pem != NULL)
-        pem = span_text(cfg->pem);
-    if (ok && cfg->key_file != NULL)
-        ok = read_file(cfg->key_file, &tmp, &key, &err);
-    if (!ok || !pki_certificate_read(pem, key, &c->cert, &err))
-        c->error = arena_text(&sn->arena, err.text);
+    if (cfg->pkcs12_file != NULL) {
+        ok = read_file(cfg->pkcs12_file, &tmp, &pem, err) &&
+             config_secret_get(rt, &cfg->pkcs12_password, password, sizeof(password), err) &&
+             pki_pkcs12_read(pem, password, out, err);
+    } else {
+        if (cfg->file != NULL)
+            ok = read_file(cfg->file, &tmp, &pem, err);
+        else if (cfg->pem != NULL)
+            pem = span_text(cfg->pem);
+        if (ok && cfg->key_file != NULL)
+            ok = read_file(cfg->key_file, &tmp, &key, err) &&
+                 config_secret_get(rt, &cfg->key_password, password, sizeof(password), err);
+        ok = ok && pki_certificate_read_password(
+                       pem, key, password[0] != '\0' ? password : NULL, out, err);
+    }
+    OPENSSL_cleanse(password, sizeof(password));
     if (key.n > 0)
         OPENSSL_cleanse((void *)(uintptr_t)key.p, key.n);
     arena_free(&tmp);
+    return ok;
+}
+
+static void load_certificate(struct snapshot *sn, const struct config_runtime *rt,
+                             struct certificate *c, const struct config_certificate *cfg)
+{
+    struct config_certificate_also first = { .pem = cfg->pem,
+                                             .file = cfg->file,
+                                             .key_file = cfg->key_file,
+                                             .pkcs12_file = cfg->pkcs12_file,
+                                             .key_password = cfg->key_password,
+                                             .pkcs12_password = cfg->pkcs12_password };
+    struct err err = { 0 };
+
+    c->set.list = arena_take(&sn->arena, sizeof(struct pki_certificate *) * (cfg->also_n + 1));
+    for (size_t i = 0; c->set.list != NULL && i < cfg->also_n + 1; i++) {
+        if (load_one(rt, i == 0 ? &first : &cfg->also[i - 1], &c->set.list[c->set.n], &err)) {
+            c->set.n++;
+            continue;
+        }
+        if (c->error == NULL)
+            c->error = arena_text(&sn->arena, err.text);
+        log_event(LOG_ERROR, "certificate.unusable", "certificate", c->name, "reason", err.text,
+                  NULL);
+        if (i == 0) /* the others are only for the time before and after */
+            return;
+    }
 }
 
 static bool fill_party(struct snapshot *sn, const struct config_runtime *rt,
@@ -278,7 +316,7 @@ static void resolve_all(struct snapshot *sn, const struct config_runtime *rt,
             struct certificate *x = &sn->certificates[sn->certificates_n++];
 
             x->name = c->name;
-            load_certificate(sn, x, &c->u.certificate);
+            load_certificate(sn, rt, x, &c->u.certificate);
         }
     }
     for (size_t i = 0; i < sn->components_n; i++) {
@@ -362,7 +400,8 @@ void snapshot_put(struct snapshot *sn)
     for (size_t i = 0; i < sn->partners_n; i++)
         tls_unref(sn->partners[i].tls);
     for (size_t i = 0; i < sn->certificates_n; i++)
-        pki_certificate_free(sn->certificates[i].cert);
+        for (size_t j = 0; j < sn->certificates[i].set.n; j++)
+            pki_certificate_free(sn->certificates[i].set.list[j]);
     for (size_t i = 0; i < sn->endpoints_n; i++)
         tls_unref(sn->endpoints[i].tls);
     for (size_t i = 0; i < sn->components_n; i++)

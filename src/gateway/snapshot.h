@@ -52,7 +52,8 @@ struct listener {
 
 struct certificate {
     const char *name;
-    struct pki_certificate *cert; /* NULL: error says why */
+    struct pki_set
+        set; /* the component's own first, then those of `also`; .n 0: error says why */
     const char *error;
 };
 
@@ -86,6 +87,7 @@ MUST_CHECK bool snapshot_build(struct store *store, const struct config_runtime 
 struct snapshot *snapshot_ref(struct snapshot *sn);
 void snapshot_put(struct snapshot *sn);
 
+const struct certificate *snapshot_certificate(const struct snapshot *sn, const char *name);
 const struct listener *snapshot_listener(const struct snapshot *sn, const char *name);
 const struct partner *snapshot_partner(const struct snapshot *sn, const char *name);
 const struct partner *snapshot_partner_of_code(const struct snapshot *sn, const char *code);

@@ -1,9 +1,9 @@
 /* A fixed pool that takes jobs: opening documents and running processes. */
-#include "gateway/gateway_int.h"
+#include "gateway/security.h"
 
 #include <stdlib.h>
 
-enum { WORK = 1u << JOB_OPEN | 1u << JOB_PROCESS, WAIT_MS = 1000 };
+enum { WORK = 1u << JOB_OPEN | 1u << JOB_PROCESS | 1u << JOB_SEAL, WAIT_MS = 1000 };
 
 struct workers {
     struct gateway *g;
@@ -27,6 +27,8 @@ static bool take_one(struct gateway *g, struct arena *a)
     atomic_fetch_add(&g->busy, 1);
     if (j.kind == JOB_OPEN)
         open_run(g, &j);
+    else if (j.kind == JOB_SEAL)
+        seal_run(g, &j);
     else
         process_run(g, &j);
     atomic_fetch_sub(&g->busy, 1);

@@ -6,7 +6,7 @@
  * after its octets. Each batch is checked at its end (sqlite_write.c). */
 #include "store/sqlite_int.h"
 
-_Static_assert(DOC_SENT == 11 && DOC_OVERDUE == 14 && PAYLOAD_FILE == 2 && JOB_HTTP == 5,
+_Static_assert(DOC_SENT == 11 && DOC_OVERDUE == 14 && PAYLOAD_FILE == 2 && JOB_SEAL == 5,
                "these numbers are in files");
 
 static const char step_1[] =

@@ -83,7 +83,7 @@ struct receipt {
     int64_t at_ms;
 };
 
-enum job_kind { JOB_OPEN = 1, JOB_PROCESS, JOB_SEND, JOB_RECEIPT, JOB_HTTP };
+enum job_kind { JOB_OPEN = 1, JOB_PROCESS, JOB_SEND, JOB_RECEIPT, JOB_SEAL };
 
 struct job {
     int64_t id;

@@ -85,7 +85,7 @@ static void the_oldest_due_job_of_the_kinds_is_taken_once(void **state)
     assert_int_equal(take_any(f, BIT(JOB_OPEN) | BIT(JOB_PROCESS), 10), 1);
     assert_int_equal(take_any(f, BIT(JOB_OPEN) | BIT(JOB_PROCESS), 10), 3);
     assert_int_equal(take_any(f, BIT(JOB_OPEN) | BIT(JOB_PROCESS), 10), 0);
-    assert_int_equal(take_any(f, BIT(JOB_HTTP), 10), 0);
+    assert_int_equal(take_any(f, BIT(JOB_SEAL), 10), 0);
 }
 
 static void a_job_is_not_taken_before_its_time(void **state)

@@ -1,0 +1,404 @@
+/* Sealing and opening documents, file to file on a worker: RFC 5024 6.3 to 6.5, oftp2.md 10.1. A
+ * sealed payload is kept, so that a restart sends the same octets. */
+#include "gateway/security.h"
+
+#include "base/pipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PUMP = 256 * 1024 };
+
+/* Takes what comes out of a pipe. */
+typedef bool sink(void *context, struct span octets, struct err *err);
+
+static bool to_writer(void *context, struct span octets, struct err *err)
+{
+    return payload_write(context, octets, err);
+}
+
+static bool to_nowhere(void *context, struct span octets, struct err *err)
+{
+    (void)context;
+    (void)octets;
+    (void)err;
+    return true;
+}
+
+static bool to_records(void *context, struct span octets, struct err *err)
+{
+    return records_out(context, octets, err);
+}
+
+/* ---- the pump ---------------------------------------------------------------------------- */
+
+struct pump {
+    struct payload_reader *from;
+    struct stage *pipe; /* NULL: octets go through as they are */
+    sink *put;
+    void *context;
+    EVP_MD_CTX *hash_in, *hash_out; /* NULL: none */
+    uint8_t *in, *out;
+};
+
+static bool step(struct pump *p, struct span *in, bool last, bool *ended, struct err *err)
+{
+    for (;;) {
+        struct room room = { p->out, PUMP };
+        enum flow f;
+        size_t n;
+
+        if (p->pipe == NULL) {
+            (void)room_take(&room, in);
+            f = last && in->n == 0 ? FLOW_END : in->n == 0 ? FLOW_IN : FLOW_OUT;
+        } else {
+            f = stage_step(p->pipe, in, last, &room, err);
+        }
+        n = PUMP - room.n;
+        if (f == FLOW_FAIL)
+            return false;
+        if (n > 0 && p->hash_out != NULL && !EVP_DigestUpdate(p->hash_out, p->out, n))
+            return FAIL(err, FAIL_LOCAL, 0, "the digest failed");
+        if (n > 0 && !p->put(p->context, span_of(p->out, n), err))
+            return false;
+        *ended = f == FLOW_END;
+        if (f != FLOW_OUT)
+            return true;
+    }
+}
+
+static bool run(struct pump *p, struct err *err)
+{
+    uint64_t at = 0;
+    bool ended = false, ok;
+    size_t got = 0;
+
+    p->in = malloc(PUMP);
+    p->out = malloc(PUMP);
+    ok = (p->in != NULL && p->out != NULL) || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    while (ok && !ended) {
+        struct span in;
+
+        ok = payload_read(p->from, at, (struct room) { p->in, PUMP }, &got, err);
+        if (ok && got > 0 && p->hash_in != NULL && !EVP_DigestUpdate(p->hash_in, p->in, got))
+            ok = FAIL(err, FAIL_LOCAL, 0, "the digest failed");
+        in = span_of(p->in, got);
+        ok = ok && step(p, &in, got == 0, &ended, err);
+        at += got;
+    }
+    free(p->in);
+    free(p->out);
+    return ok;
+}
+
+static EVP_MD_CTX *digest_new(const EVP_MD *md)
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+    if (c != NULL && !EVP_DigestInit_ex(c, md, NULL)) {
+        EVP_MD_CTX_free(c);
+        c = NULL;
+    }
+    return c;
+}
+
+/* ---- sealing ----------------------------------------------------------------------------- */
+
+/* The stages that SFIDSEC and SFIDCOMP ask for, in the order of oftp2.md 10.1. */
+static bool seal_stages(const struct snapshot *sn, const struct document *d,
+                        const struct oftp_sfid *f, const struct suite *su, struct stage **pipe,
+                        struct err *err)
+{
+    const struct partner *p = snapshot_partner(sn, d->partner);
+    const struct identity *id = snapshot_identity_of_code(sn, d->own);
+    struct stage *stages[3];
+    size_t n = 0;
+    struct cms_signer signer;
+    X509 *recipient = NULL;
+    bool ok = (p != NULL && id != NULL) ||
+              FAIL(err, FAIL_LOCAL, 0, "partner or identity is no longer deployed");
+
+    if (ok && (f->sec & 2) != 0) {
+        struct cms_sign_options o = { .signers = &signer,
+                                      .signers_n = 1,
+                                      .digest = su->digest,
+                                      .padding = su->padding,
+                                      .signed_attributes = true,
+                                      .now_s = net_wall_ms() / 1000 };
+
+        ok = security_signer(sn, id->cfg->oftp2.signing_certificate,
+                             "signing_certificate of the identity", &signer, err) &&
+             (stages[n] = cms_sign_new(&o, err)) != NULL;
+        n += ok;
+    }
+    if (ok && f->comp != 0) {
+        ok = (stages[n] = cms_compress_new(err)) != NULL;
+        n += ok;
+    }
+    if (ok && (f->sec & 1) != 0) {
+        struct cms_encrypt_options o = { .recipients = &recipient,
+                                         .recipients_n = 1,
+                                         .cipher = su->cipher,
+                                         .padding = su->padding,
+                                         .digest = su->digest };
+
+        ok = security_recipient(sn, p->cfg->oftp2.encryption_certificate,
+                                "encryption_certificate of the partner", &recipient, err) &&
+             (stages[n] = cms_encrypt_new(&o, err)) != NULL;
+        n += ok;
+    }
+    if (!ok) {
+        while (n > 0)
+            stage_free(stages[--n]);
+        return false;
+    }
+    *pipe = n == 0 ? NULL : pipe_new(stages, n, 0);
+    return n == 0 || *pipe != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+}
+
+static bool seal_file(struct gateway *g, const struct snapshot *sn, const struct document *d,
+                      const struct oftp_sfid *f, struct payload_writer *w,
+                      char hash[2 * EVP_MAX_MD_SIZE + 1], struct err *err)
+{
+    struct pump p = { .put = to_writer, .context = w };
+    uint8_t value[EVP_MAX_MD_SIZE];
+    unsigned value_n = 0;
+    struct suite su = { 0 };
+    bool ok = suite_of(f->ciph, &su) || (f->sec == 0 && !f->sign) ||
+              FAIL(err, FAIL_LOCAL, 0, "cipher_suite is not known to this libcrypto");
+
+    ok = ok && seal_stages(sn, d, f, &su, &p.pipe, err);
+    if (ok && su.digest != NULL && (p.hash_out = digest_new(su.digest)) == NULL)
+        ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    ok = ok && payload_open(g->store, d->id, 'o', &d->opened, &p.from, err) && run(&p, err);
+    if (ok && p.hash_out != NULL)
+        ok = EVP_DigestFinal_ex(p.hash_out, value, &value_n) == 1;
+    hash[0] = '\0';
+    if (ok)
+        hex_text(value, value_n, hash);
+    EVP_MD_CTX_free(p.hash_out);
+    stage_free(p.pipe);
+    payload_reader_free(p.from);
+    return ok;
+}
+
+/* A plain file that asks for a signed receipt: only its hash is to be kept. */
+static bool hash_file(struct gateway *g, const struct document *d, const struct oftp_sfid *f,
+                      char hash[2 * EVP_MAX_MD_SIZE + 1], struct err *err)
+{
+    uint8_t value[EVP_MAX_MD_SIZE];
+    size_t n = 0;
+
+    if (!security_hash(g, d, f, value, &n, err))
+        return false;
+    hex_text(value, n, hash);
+    return n > 0 || FAIL(err, FAIL_LOCAL, 0, "cipher_suite names no digest for the receipt");
+}
+
+static bool commit_sealed(struct gateway *g, const struct job *j, struct document *d,
+                          struct oftp_sfid *f, struct payload_writer *w, const char *hash,
+                          struct arena *a, struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+    int64_t now = net_wall_ms();
+    struct job send = { .id = store_next_id(g->store),
+                        .kind = JOB_SEND,
+                        .document_id = d->id,
+                        .own = d->own,
+                        .peer = d->peer,
+                        .not_before_ms = now };
+    bool ok = b != NULL && (w == NULL || payload_finish(w, b, &d->raw, err));
+
+    if (ok) {
+        f->osiz = oftp_blocks(d->opened.size);
+        f->fsiz = oftp_blocks(d->raw.size);
+        props_from_sfid(&d->props, a, f, OFTP_20);
+        if (hash[0] != '\0')
+            props_set(&d->props, a, "oftp2.hash", hash);
+        if (w != NULL)
+            props_set(&d->props, a, "waybill.opened", "plain");
+        d->total = d->raw.size;
+        d->state = DOC_SEALED;
+        d->changed_ms = now;
+        store_put_document(b, d);
+        store_add_event(b, d->id, now, "sealed",
+                        arena_printf(a, "%s%s%s%s, %llu octets", (f->sec & 2) ? "signed " : "",
+                                     f->comp ? "compressed " : "",
+                                     (f->sec & 1) ? "encrypted " : "",
+                                     f->sign ? "signed receipt asked for" : "",
+                                     (unsigned long long)d->raw.size));
+        store_put_job(b, &send);
+        store_end_job(b, j->id);
+        ok = store_commit(g->store, b, err);
+    }
+    store_batch_free(b);
+    return ok;
+}
+
+static void fail_sealing(struct gateway *g, const struct job *j, const struct document *d,
+                         const char *reason)
+{
+    struct store_batch *b = store_batch_new();
+    struct err err = { 0 };
+
+    log_event(LOG_ERROR, "document.seal", "document", log_num(d->id), "partner", d->partner,
+              "reason", reason, "look_at", "`waybill retry` once it is mended", NULL);
+    atomic_fetch_add(&g->n.failed, 1);
+    if (b == NULL)
+        return;
+    store_set_state(b, d->id, DOC_BIT(DOC_QUEUED), DOC_FAILED, net_wall_ms(), "failed", reason,
+                    reason);
+    store_end_job(b, j->id);
+    if (!store_commit(g->store, b, &err))
+        store_release_job(g->store, j->id);
+    store_batch_free(b);
+}
+
+void seal_run(struct gateway *g, const struct job *j)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    struct arena a = { 0 };
+    struct document d = { 0 };
+    struct oftp_sfid f;
+    struct payload_writer *w = NULL;
+    char hash[2 * EVP_MAX_MD_SIZE + 1];
+    struct err err = { 0 };
+    bool found = false;
+
+    if (!store_get_document(g->store, j->document_id, &a, &d, &found, &err)) {
+        job_later(g, j, err.text);
+    } else if (!found || d.state != DOC_QUEUED) {
+        job_done(g, j);
+    } else {
+        sfid_from_props(&f, &d.props);
+        if (!(f.env != 0 ? payload_create(g->store, d.id, 'r', &w, &err) &&
+                               seal_file(g, sn, &d, &f, w, hash, &err)
+                         : hash_file(g, &d, &f, hash, &err)) ||
+            !commit_sealed(g, j, &d, &f, w, hash, &a, &err)) {
+            if (err.kind == FAIL_AGAIN)
+                job_later(g, j, err.text);
+            else
+                fail_sealing(g, j, &d, err.text);
+        }
+    }
+    payload_writer_free(w);
+    arena_free(&a);
+    snapshot_put(sn);
+}
+
+bool security_hash(struct gateway *g, const struct document *d, const struct oftp_sfid *f,
+                   uint8_t hash[EVP_MAX_MD_SIZE], size_t *n, struct err *err)
+{
+    struct pump p = { .put = to_nowhere };
+    struct suite su;
+    unsigned len = 0;
+    bool ok;
+
+    *n = 0;
+    if (!suite_of(f->ciph, &su))
+        return true;
+    p.hash_in = digest_new(su.digest);
+    ok = p.hash_in != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    ok = ok && payload_open(g->store, d->id, 'r', &d->raw, &p.from, err) && run(&p, err) &&
+         EVP_DigestFinal_ex(p.hash_in, hash, &len) == 1;
+    *n = ok ? len : 0;
+    EVP_MD_CTX_free(p.hash_in);
+    payload_reader_free(p.from);
+    return ok;
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static int nerp_of(int fault)
+{
+    return fault == CMS_SIGNATURE       ? NERP_SIGNATURE
+           : fault == CMS_DECOMPRESSION ? NERP_DECOMPRESSION
+           : fault == CMS_DECRYPTION    ? NERP_DECRYPTION
+                                        : NERP_PROCESSING;
+}
+
+/* What was found must be what was announced, outermost first: a stripped signature would
+ * otherwise go unnoticed. */
+static bool layers_fit(const struct stage *st, const struct oftp_sfid *f, struct err *err)
+{
+    enum cms_kind want[3];
+    const struct cms_layer *got;
+    size_t n = 0, got_n = cms_open_layers(st, &got);
+
+    if ((f->sec & 1) != 0)
+        want[n++] = CMS_ENVELOPED;
+    if (f->comp != 0)
+        want[n++] = CMS_COMPRESSED;
+    if ((f->sec & 2) != 0)
+        want[n++] = CMS_SIGNED;
+    for (size_t i = 0; i < n; i++) {
+        enum cms_kind kind = i >= got_n                          ? CMS_DATA
+                             : got[i].kind == CMS_AUTH_ENVELOPED ? CMS_ENVELOPED
+                                                                 : got[i].kind;
+
+        if (kind != want[i])
+            return FAIL(err, FAIL_TRUST,
+                        want[i] == CMS_SIGNED      ? NERP_SIGNATURE
+                        : want[i] == CMS_ENVELOPED ? NERP_DECRYPTION
+                                                   : NERP_DECOMPRESSION,
+                        "the file is not protected as SFIDSEC and SFIDCOMP announce");
+        if (kind == CMS_SIGNED && !got[i].trusted)
+            return FAIL(err, FAIL_TRUST, NERP_SIGNATURE, "no signer of the file is known");
+    }
+    return got_n == n || FAIL(err, FAIL_TRUST, NERP_PROCESSING,
+                              "the file has more layers than SFIDSEC and SFIDCOMP announce");
+}
+
+static bool open_stage(const struct snapshot *sn, const struct oftp_sfid *f,
+                       const struct listener *l, struct trusted *signers, struct own_keys *keys,
+                       struct stage **st, struct err *err)
+{
+    uint64_t most = l->process->max_file_size;
+    struct cms_open_options o = { .content_max = most };
+
+    signers->n = keys->n = 0;
+    if ((f->sec & 1) != 0 && !security_keys(sn, l->to.cfg->decryption_certificate,
+                                            "to.decryption_certificate", keys, err))
+        return false;
+    if ((f->sec & 2) != 0 &&
+        !security_trusted(sn, l->from.cfg->signature_verification_certificate,
+                          "from.signature_verification_certificate", signers, err))
+        return false;
+    o.keys = keys->list;
+    o.keys_n = keys->n;
+    o.signers = signers->list;
+    o.signers_n = signers->n;
+    *st = cms_open_new(&o, err);
+    return *st != NULL;
+}
+
+bool security_open(struct gateway *g, const struct snapshot *sn, const struct document *d,
+                   const struct oftp_sfid *f, const struct listener *l, struct records_out *to,
+                   uint8_t hash[EVP_MAX_MD_SIZE], size_t *hash_n, struct err *err)
+{
+    struct pump p = { .put = to_records, .context = to };
+    struct trusted signers;
+    struct own_keys keys;
+    struct suite su = { 0 };
+    unsigned n = 0;
+    bool ok = true;
+
+    *hash_n = 0;
+    if (f->env != 0)
+        ok = open_stage(sn, f, l, &signers, &keys, &p.pipe, err);
+    if (ok && f->sign && suite_of(f->ciph, &su) && (p.hash_in = digest_new(su.digest)) == NULL)
+        ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    ok = ok && payload_open(g->store, d->id, 'r', &d->raw, &p.from, err);
+    if (ok && !run(&p, err)) {
+        ok = false;
+        if (err->kind == FAIL_TRUST && p.pipe != NULL && err->wire < NERP_SIGNATURE)
+            err->wire = nerp_of(err->wire);
+    }
+    ok = ok && (p.pipe == NULL || layers_fit(p.pipe, f, err)) && records_out_end(to, err);
+    if (ok && p.hash_in != NULL && EVP_DigestFinal_ex(p.hash_in, hash, &n) == 1)
+        *hash_n = n;
+    EVP_MD_CTX_free(p.hash_in);
+    stage_free(p.pipe);
+    payload_reader_free(p.from);
+    return ok;
+}
