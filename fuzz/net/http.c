@@ -127,7 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     in = span_of(data + 1, size - 1);
     run(in, SIZE_MAX, 256, &whole);
     run(in, 1U + data[0] % 37U, 1U + data[0] % 11U, &cut);
-    if (whole.status != cut.status)
+    /* which of two faults is found first may depend on the cut */
+    if ((whole.status == 0) != (cut.status == 0))
         abort();
     /* before a refusal within a body, its octets may have been told or not */
     if (whole.status == 0 && (whole.n != cut.n || memcmp(whole.text, cut.text, whole.n) != 0))

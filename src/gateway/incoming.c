@@ -395,6 +395,7 @@ static void give_up(struct session *s, int esid, const char *told, const char *r
               s->partner_name, "document", log_num(s->in->d.id), "dsn", s->in->sfid.dsn, "esid",
               log_num(esid), "reason", reason, NULL);
     oftp_session_abort(s->oftp, esid, told);
+    s->in->failed = true;
     s->end_reason = esid;
     (void)snprintf(s->end_text, sizeof(s->end_text), "we sent ESID %02d %s: %s", esid,
                    oftp_esid_text(esid), reason);
@@ -593,13 +594,16 @@ bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *er
 void incoming_cut(struct session *s)
 {
     struct err err = { 0 };
+    bool kept;
 
     if (s->in == NULL)
         return;
-    if (s->in->d.progress > 0 && oftp_session_restart(s->oftp) && !checkpoint(s, s->in, &err))
+    /* After a failure, which was told already, the last restart point stands. */
+    kept = s->in->d.progress > 0 && !s->in->failed;
+    if (kept && oftp_session_restart(s->oftp) && !checkpoint(s, s->in, &err))
         log_event(LOG_WARN, "oftp2.file.restart_point", "document", log_num(s->in->d.id),
                   "reason", err.text, NULL);
-    else if (s->in->d.progress > 0)
+    else if (kept)
         log_event(LOG_INFO, "oftp2.file.kept", "document", log_num(s->in->d.id), "dsn",
                   s->in->sfid.dsn, "octets", log_num((long long)s->in->d.progress), NULL);
     incoming_free(s);

@@ -16,6 +16,7 @@ struct incoming {
     struct payload_writer *index; /* V: lengths of records */
     uint64_t next_checkpoint;
     bool stored; /* the document's row exists */
+    bool failed; /* what came last was not taken: no restart point there */
 };
 
 /* A file being sent. */

@@ -98,8 +98,8 @@ static bool explain_alert(const struct conn *c, int alert, const char *text, str
 {
     const char *setting = SSL_is_server(c->ssl)
                               ? "give the partner the server_ssl_certificate of the endpoint"
-                              : "give the partner the client_ssl_certificate of our identity, "
-                                "or set one";
+                              : "give the partner our client_certificate of its component, "
+                                "or set one there";
 
     switch (alert) {
     case SSL_AD_BAD_CERTIFICATE:

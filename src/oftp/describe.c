@@ -80,8 +80,8 @@ static const struct field sfid_12[] = {
     { "user", TEXT, 8 },    { "dest", TEXT, 25 },   { "orig", TEXT, 25 },  { "fmt", TEXT, 1 },
     { "lrecl", NUMBER, 5 }, { "fsiz", NUMBER, 7 },  { "rest", NUMBER, 9 }, { 0 },
 };
-static const struct field sfpa[] = { { "aacnt", NUMBER, 17 }, { 0 } };
-static const struct field sfpa_1x[] = { { "aacnt", NUMBER, 9 }, { 0 } };
+static const struct field sfpa[] = { { "acnt", NUMBER, 17 }, { 0 } };
+static const struct field sfpa_1x[] = { { "acnt", NUMBER, 9 }, { 0 } };
 static const struct field sfna[] = {
     { "reas", TEXT, 2 }, { "rrtr", TEXT, 1 }, { "reast", LONG_TEXT, 0 }, { 0 }
 };

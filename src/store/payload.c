@@ -4,7 +4,8 @@
  *      of the folder, and of the folders above when they are new) are on disk.
  *   2. A failed sync is final. The kernel may have dropped the pages already, so a second try
  *      would succeed and lie.
- *   3. A writer that failed stays failed, and its file is cut or removed by who comes next. */
+ *   3. A writer that failed stays failed. Its file is removed, or cut to what is referred to: a
+ *      transfer that filled the disk must not keep it full. */
 #include "store/store_int.h"
 
 #include <assert.h>
@@ -30,6 +31,7 @@ struct payload_writer {
     bool finished, failed;
     struct err err;           /* why it failed */
     uint64_t written, hinted; /* octets in the file; those the disk was set to work on */
+    uint64_t held;            /* octets that were referred to, when kept */
     size_t have;              /* octets gathered */
     uint8_t buffer[BUFFER];
 };
@@ -219,7 +221,7 @@ static bool resume_file(struct payload_writer *w, const struct payload_ref *ref,
     } while (rc != 0 && errno == EINTR);
     if (rc != 0)
         return fail(w, "cut", err);
-    w->written = w->hinted = size;
+    w->written = w->hinted = w->held = size;
     return true;
 }
 
@@ -301,6 +303,7 @@ bool payload_checkpoint(struct payload_writer *w, struct payload_ref *ref, struc
         w->name_synced = true;
     }
     w->kept = true;
+    w->held = w->written;
     *ref = (struct payload_ref) { PAYLOAD_FILE, w->written, w->path };
     return true;
 }
@@ -330,6 +333,8 @@ void payload_writer_free(struct payload_writer *w)
     if (w == NULL)
         return;
     if (w->fd >= 0) {
+        if (w->failed && w->kept && w->written > w->held)
+            (void)store_fs->ftruncate(w->fd, (off_t)w->held);
         (void)store_fs->close(w->fd);
         if (!w->kept)
             (void)store_fs->unlink(w->s->payload_fd, w->path);

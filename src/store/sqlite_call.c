@@ -1,10 +1,16 @@
 /* Preparing, binding, stepping and reading statements. */
 #include "store/sqlite_int.h"
 
+#include <errno.h>
+
 bool conn_fail(struct conn *c, int rc, const char *what, struct err *err)
 {
     const char *text = c != NULL && c->db != NULL ? sqlite3_errmsg(c->db) : "memory is out";
 
+    /* Not every write that finds no space is told as such. */
+    if ((rc & 0xFF) == SQLITE_IOERR && c != NULL && c->db != NULL &&
+        sqlite3_system_errno(c->db) == ENOSPC)
+        rc = SQLITE_FULL;
     switch (rc & 0xFF) {
     case SQLITE_FULL:
         return FAIL(err, FAIL_LOCAL, 0, "disk full: the store could not %s", what);

@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import json
 import pathlib
+import re
 import time
 import urllib.parse
 
@@ -185,10 +186,10 @@ class Relation:
         raise AssertionError(f'no listener {self.listener}')
 
     def log(self, pattern, count=1, timeout=10):
-        """Log lines that name this partner, or its code, and match."""
+        """Log lines that name this partner, its code or its listener, and match."""
         def there():
             found = [line for line in self.gateway.log_lines(pattern)
-                     if self.name in line.replace('"', ' ').replace('=', ' ').split()
+                     if {self.name, self.listener} & set(re.split('[\\s="]+', line))
                      or self.code in line]
             return found if len(found) >= count else None
         return waybill.wait_until(there, timeout, f'{pattern!r} of {self.name} in the log')

@@ -185,7 +185,7 @@ static void test_silent_client(void **state)
     acceptor_join(&a);
     assert_false(a.ok);
     assert_int_equal(a.err.wire, ETIMEDOUT);
-    assert_has(a.err.text, "TLS handshake: timed out after 0.");
+    assert_has(a.err.text, "TLS handshake: timed out after ");
     close(fd);
     acceptor_start(&a, "127.0.0.1", t, SOON_MS);
     fd = raw_connect(a.port);

@@ -32,7 +32,7 @@ static void every_command_is_one_line(void **state)
         "dest=O0013000000BETA orig=O0013000000ALPHA fmt=U lrecl=0 fsiz=5 rest=0");
     assert_string_equal(describe(EXAMPLE(sfna), OFTP_20),
                         "SFNA reas=13 rrtr=N reast=Duplicate");
-    assert_string_equal(describe(EXAMPLE(sfpa), OFTP_20), "SFPA aacnt=0");
+    assert_string_equal(describe(EXAMPLE(sfpa), OFTP_20), "SFPA acnt=0");
     assert_string_equal(describe(EXAMPLE(efid_f), OFTP_20), "EFID rcnt=3 ucnt=30");
     assert_string_equal(describe(EXAMPLE(efpa_y), OFTP_20), "EFPA cd=Y");
     assert_string_equal(describe(EXAMPLE(efna), OFTP_20), "EFNA reas=11 reast=");
@@ -61,7 +61,7 @@ static void damage_is_pointed_out(void **state)
     (void)state;
     assert_string_equal(describe(TEXT(""), 0), "nothing");
     assert_string_equal(describe(TEXT("Zx"), 0), "unknown command 5a (2 octets)");
-    assert_string_equal(describe(TEXT("2000"), OFTP_20), "SFPA (ends inside aacnt)");
+    assert_string_equal(describe(TEXT("2000"), OFTP_20), "SFPA (ends inside acnt)");
     assert_string_equal(describe(TEXT("302N"), OFTP_20),
                         "SFNA reas=02 rrtr=N (ends before reast)");
     assert_string_equal(describe(TEXT("302N010abc"), OFTP_20),

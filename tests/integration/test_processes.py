@@ -1,0 +1,396 @@
+"""What happens to a document: steps, their failures, retries, the archive and tracked fields."""
+
+import http.server
+import os
+import pathlib
+import re
+import threading
+
+import pytest
+
+import scene
+import waybill
+from oftp import File, Server
+from scene import OWN, Relation, document, events, post, query, wait_document
+
+
+def one(relation, *states, data=b'content', **fields):
+    """Hands over a file; its document once it is in one of these states."""
+    with relation.call() as me:
+        assert me.send_file(File(data, **{'dsn': 'ORDERS', **fields})).taken
+        assert me.run() == 0
+    return relation.wait_document(*(states or ('processed',)))
+
+
+def retry(plant, d, *states):
+    post(plant, f'/api/v1/documents/{d["id"]}/retry')
+    return wait_document(plant, d['id'], *(states or ('processed',)))
+
+
+# ---- write ---------------------------------------------------------------------------------
+
+def test_write_names_by_template(plant, tmp_path):
+    r = Relation(plant, steps=[{'write': {
+        'directory': tmp_path, 'name': '{{document.id}}-{{ oftp2.sfiddsn }}-{{document.from}}'
+                                       '-{{document.to}}-{{oftp2.sfiddate}}.edi'}}])
+    d = one(r, date='20261121', time='1015300001')
+    assert [p.name for p in plant.wait_files(tmp_path)] == [
+        f'{d["id"]}-ORDERS-{r.code}-{OWN}-20261121.edi']
+
+
+def test_write_default_name(plant, tmp_path):
+    r = Relation(plant, steps=[{'write': {'directory': tmp_path}}])
+    d = one(r)
+    assert [p.name for p in plant.wait_files(tmp_path)] == [f'{d["id"]}-ORDERS']
+
+
+@pytest.mark.parametrize('existing', [None, 'fail', 'replace', 'number'])
+def test_write_where_there_is_a_file(plant, tmp_path, existing):
+    step = {'directory': tmp_path, 'name': '{{document.name}}'}
+    r = Relation(plant, steps=[{'write': step | ({'existing': existing} if existing else {})}])
+    one(r, data=b'first')
+    d = one(r, 'processed' if existing in ('replace', 'number') else 'failed', data=b'second',
+            desc='again')
+    if existing in (None, 'fail'):
+        d = r.wait_document('failed')
+        assert 'existing' in d['reason'] and str(tmp_path) in d['reason']
+        assert (tmp_path / 'ORDERS').read_bytes() == b'first'
+        (tmp_path / 'ORDERS').unlink()
+        retry(plant, d)
+        assert (tmp_path / 'ORDERS').read_bytes() == b'second'
+        return
+    r.wait_document('processed', count=2)
+    content = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert content == ({'ORDERS': b'second'} if existing == 'replace' else
+                       {'ORDERS': b'first', 'ORDERS.1': b'second'})
+
+
+def test_write_into_a_folder_that_is_not_there(plant, tmp_path):
+    r = Relation(plant, steps=[{'write': {'directory': tmp_path / 'later'}}])
+    d = one(r, 'failed')
+    assert 'later' in d['reason'] and 'step 1 (write)' in d['reason']
+    assert d['executions'][0]['outcome'] == 'failed'
+    r.log('document.failed.*later')
+    (tmp_path / 'later').mkdir()
+    d = retry(plant, d)
+    assert [x['outcome'] for x in d['executions']] == ['failed', 'processed']
+    assert len(plant.wait_files(tmp_path / 'later')) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root may write anywhere')
+def test_write_into_a_folder_that_is_locked(plant, tmp_path):
+    tmp_path.chmod(0o500)
+    r = Relation(plant, steps=[{'write': {'directory': tmp_path}}])
+    d = one(r, 'failed')
+    tmp_path.chmod(0o700)
+    retry(plant, d)
+
+
+# ---- exec ----------------------------------------------------------------------------------
+
+def shell(script, *arguments, **more):
+    return {'exec': {'command': ['/bin/sh', '-c', script, 'sh', *arguments], **more}}
+
+
+@pytest.mark.parametrize('size', [0, 7, 3_000_000])
+def test_exec_gets_the_document(plant, tmp_path, size):
+    """On standard input, whether kept in the row or in a file; properties in the environment and as
+    arguments; nothing is a shell's business."""
+    r = Relation(plant, steps=[shell(f'cat >{tmp_path}/in; env >{tmp_path}/env; printf "%s" "$*" '
+                                     f'>{tmp_path}/args', '{{document.name}}', "{{document.to}}",
+                                     '$(id); {{oftp2.sfiddesc}}')])
+    data = os.urandom(size)
+    d = one(r, data=data, desc="it's `März`", user='U1')
+    assert (tmp_path / 'in').read_bytes() == data
+    assert (tmp_path / 'args').read_text() == f"ORDERS {OWN} $(id); it's `März`"
+    env = dict(x.split('=', 1) for x in (tmp_path / 'env').read_text().splitlines() if '=' in x)
+    want = {'DOCUMENT_ID': str(d['id']), 'DOCUMENT_NAME': 'ORDERS', 'DOCUMENT_FROM': r.code,
+            'DOCUMENT_TO': OWN, 'DOCUMENT_PARTNER': r.name, 'DOCUMENT_LISTENER': r.listener,
+            'DOCUMENT_SIZE': str(size), 'OFTP2_SFIDDSN': 'ORDERS', 'OFTP2_SFIDUSER': 'U1',
+            'OFTP2_SFIDDESC': "it's `März`", 'EXECUTION_REDELIVERED': 'false'}
+    assert {k: env.get(f'WAYBILL_{k}') for k in want} == want
+    assert not [k for k in env if k.startswith('WAYBILL_SECRET') or k == 'WAYBILL_BINARY']
+
+
+def test_exec_fails_with_its_status_and_last_words(plant, tmp_path):
+    r = Relation(plant, steps=[shell(f'test -e {tmp_path}/go || {{ echo table is locked >&2; '
+                                     'exit 7; }')])
+    d = one(r, 'failed')
+    assert 'exited with 7' in d['reason'] and 'table is locked' in d['reason']
+    assert 'step 1 (exec)' in d['reason']
+    (tmp_path / 'go').touch()
+    retry(plant, d)
+
+
+def test_exec_is_stopped_when_its_time_is_up(plant, tmp_path):
+    """With whatever it started."""
+    r = Relation(plant, steps=[shell(f'echo working; sleep 60 & echo $! >{tmp_path}/pid; wait',
+                                     timeout='400ms')])
+    d = one(r, 'failed')
+    assert 'exec.timeout' in d['reason'] and 'working' in d['reason']
+    pid = int((tmp_path / 'pid').read_text())
+
+    def gone():
+        try:
+            return '\nState:\tZ' in pathlib.Path(f'/proc/{pid}/status').read_text()
+        except FileNotFoundError:
+            return True
+    waybill.wait_until(gone, 10, 'the grandchild to be gone')
+
+
+@pytest.mark.parametrize('command, words', [
+    (['/does/not/exist'], ('cannot run', '/does/not/exist')),
+    (['/bin/sh', '-c', 'kill -9 $$'], ('signal 9',)),
+])
+def test_exec_that_does_not_run(plant, command, words):
+    d = one(Relation(plant, steps=[{'exec': {'command': command}}]), 'failed')
+    assert all(w in d['reason'] for w in words)
+
+
+def test_exec_that_reads_nothing_and_says_a_lot(plant):
+    """Neither fills a pipe that nobody empties."""
+    r = Relation(plant, steps=[shell('head -c 3000000 /dev/zero | tr "\\0" x; exit 0')])
+    one(r, data=os.urandom(2_000_000))
+
+
+def test_steps_go_on_where_they_failed(plant, tmp_path):
+    """What was done is not done again."""
+    r = Relation(plant, steps=[
+        {'write': {'directory': tmp_path, 'name': 'once-{{document.id}}'}},
+        shell(f'echo run >>{tmp_path}/second'),
+        shell(f'test -e {tmp_path}/go'),
+        shell(f'echo run >>{tmp_path}/fourth')])
+    d = one(r, 'failed')
+    assert 'step 3 (exec)' in d['reason']
+    d = retry(plant, d, 'failed')
+    (tmp_path / 'go').touch()
+    d = retry(plant, d)
+    assert (tmp_path / 'second').read_text() == 'run\n'
+    assert (tmp_path / 'fourth').read_text() == 'run\n'
+    assert len(d['executions']) == 3
+    post(plant, f'/api/v1/documents/{d["id"]}/retry', status=409)
+
+
+# ---- http ----------------------------------------------------------------------------------
+
+class Web:
+    """A web server that answers with the statuses given, the last one for ever."""
+
+    def __init__(self, *statuses):
+        self.statuses, self.requests = list(statuses), []
+        web = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers['Content-Length']))
+                web.requests.append((self.command, self.path, dict(self.headers), body))
+                status = web.statuses.pop(0) if len(web.statuses) > 1 else web.statuses[0]
+                text = b'it says why'
+                self.send_response(status)
+                self.send_header('Content-Length', str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_PUT = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.url = f'http://127.0.0.1:{self.server.server_port}/edi'
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.mark.parametrize('size', [0, 10, 2_000_000])
+def test_http(plant, size):
+    data = os.urandom(size)
+    with Web(200) as web:
+        r = Relation(plant, steps=[{'http': {'url': web.url + '/{{document.name}}',
+                                             'content_type': 'application/edifact',
+                                             'method': 'PUT'}}])
+        d = one(r, data=data)
+    (method, path, headers, body), = web.requests
+    assert (method, path, body) == ('PUT', '/edi/ORDERS', data)
+    assert headers['Content-Type'] == 'application/edifact'
+    assert headers['X-Waybill-Document'] == str(d['id'])
+    assert (headers['X-Waybill-From'], headers['X-Waybill-To']) == (r.code, OWN)
+    assert headers['X-Waybill-Redelivered'] == 'false'
+
+
+def test_http_that_fails_is_tried_again(plant):
+    with Web(500, 503, 429, 204) as web:
+        r = Relation(plant, steps=[{'http': {'url': web.url, 'retry_delay': '20ms'}}])
+        d = one(r)
+        assert len(web.requests) == 4
+    assert events(d).count('step later') == 3
+    assert not d['redelivered']
+
+
+def test_http_that_fails_too_often(plant):
+    with Web(500) as web:
+        r = Relation(plant, steps=[{'http': {'url': web.url, 'retry_delay': '10ms',
+                                             'retries': 2}}])
+        d = one(r, 'failed')
+        assert len(web.requests) == 3
+        assert '500' in d['reason'] and 'it says why' in d['reason']
+        web.statuses = [200]
+        retry(plant, d)
+
+
+@pytest.mark.parametrize('status', [400, 404, 422])
+def test_http_answers_that_are_final(plant, status):
+    with Web(status) as web:
+        r = Relation(plant, steps=[{'http': {'url': web.url, 'retry_delay': '10ms'}}])
+        d = one(r, 'failed')
+        assert len(web.requests) == 1 and str(status) in d['reason']
+
+
+def test_http_where_nobody_listens(plant):
+    with Web(200) as web:
+        url = web.url
+    r = Relation(plant, steps=[{'http': {'url': url, 'retry_delay': '10ms', 'retries': 1}}])
+    d = one(r, 'failed')
+    assert url in d['reason']
+
+
+# ---- send ----------------------------------------------------------------------------------
+
+def test_send_to_another_partner(plant):
+    """A document goes on to the next partner; both know of each other."""
+    with Server('O0013NEXT', 'PW') as server:
+        server.start()
+        nxt = Relation(plant, server=server)
+        r = Relation(plant, steps=[{'send': {
+            'partner': nxt.name, 'name': 'FW-{{document.name}}',
+            'description': 'from {{document.from}}'}}])
+        d = one(r, data=b'pass it on' * 1000)
+        got = server.next_file()
+        assert got.data == b'pass it on' * 1000
+        assert (got.sfid.dsn, got.sfid.desc) == ('FW-ORDERS', f'from {r.code}')
+        assert (got.sfid.orig, got.sfid.dest) == (OWN, 'O0013NEXT')
+        onward = nxt.wait_document('acknowledged')
+    assert onward['properties']['source_document'] == str(d['id'])
+    assert f'document {onward["id"]}' in [e['text'] for e in d['events']
+                                          if e['kind'] == 'send'][0]
+
+
+def test_send_as_records(plant):
+    with Server('O0013RECORDS', 'PW') as server:
+        server.start()
+        nxt = Relation(plant, server=server)
+        r = Relation(plant, steps=[{'send': {'partner': nxt.name, 'format': 'V',
+                                             'record_length': 80}}])
+        one(r, data=b'one\ntwo\n\nfour\n')
+        assert server.next_file().records == [b'one', b'two', b'', b'four']
+        d = one(r, 'failed', data=b'x' * 81 + b'\n', desc='too long')
+        assert '80' in d['reason']
+
+
+# ---- archive and tracked fields ------------------------------------------------------------
+
+NAME = re.compile(r'\d{8}T\d{6}\.\d{3}Z-\d{4}-%s_\d+\.dat\Z')
+
+
+def test_archive(plant, tmp_path):
+    """design.md section 7: named by date and time, document index, operation name, unique number."""
+    folder = tmp_path / 'archive'
+    r = Relation(plant, operation={'archiving': {'enabled': True, 'directory': folder},
+                                   'record_delimiter': 'lf'})
+    one(r, data=b'A' * 20, fmt='F', lrecl=10)
+    one(r, data=b'B' * 300_000, desc='second')
+    r.wait_document('processed', count=2)
+    found = plant.wait_files(folder, 2)
+    for p in found:
+        assert re.match(NAME.pattern % re.escape(r.listener), p.name), p.name
+    assert sorted(p.read_bytes() for p in found) == [b'AAAAAAAAAA\n' * 2, b'B' * 300_000]
+
+
+def test_archive_of_the_wire_form_too(plant, tmp_path):
+    r = Relation(plant, operation={'archiving': {'directory': tmp_path, 'raw': True}})
+    one(r, data=b'x' * 10)
+
+    def all_there():
+        names = [p.name for p in tmp_path.iterdir() if not p.name.startswith('.')]
+        return names if len({n.rsplit('.', 1)[1] for n in names}) >= 3 else None
+    names = waybill.wait_until(all_there, 20, 'opened form, wire form and receipt')
+    assert {n.rsplit('.', 1)[1] for n in names} >= {'dat', 'raw'}
+
+
+def test_archive_that_cannot_be_written(plant, tmp_path):
+    """Nothing is processed that was to be archived and is not."""
+    (tmp_path / 'in-the-way').write_text('a file')
+    r = Relation(plant, operation={'archiving': {'directory': tmp_path / 'in-the-way'}})
+    d = one(r, 'failed')
+    assert 'in-the-way' in d['reason'] and not list(r.inbox.iterdir())
+    (tmp_path / 'in-the-way').unlink()
+    retry(plant, d)
+    assert len(r.delivered()) == 1
+    assert (tmp_path / 'in-the-way').is_dir()
+
+
+def test_tracked_fields(plant):
+    """Labels of their own; different operations fill the same one; documents are found by them."""
+    def tracking(*pairs):
+        return {'tracking': [{'field': f, 'value': v} for f, v in pairs]}
+
+    a = Relation(plant, operation=tracking(('Order file', '{{oftp2.sfiddsn}}'),
+                                           ('Who', '{{document.from}} by {{oftp2.sfiduser}}')))
+    b = Relation(plant, operation=tracking(('Order file', 'B/{{oftp2.sfiddsn}}')))
+    one(a, dsn='TRACKED-1', user='ANNA')
+    one(a, dsn='TRACKED-2', user='BERT')
+    a.wait_document('processed', count=2)
+    one(b, dsn='TRACKED-1')
+
+    def search(**filters):
+        found = plant.get(query('/api/v1/documents', **filters))['documents']
+        return sorted((d['partner'], d['name']) for d in found)
+
+    assert search(label='Order file', value='TRACKED-1') == [(a.name, 'TRACKED-1')]
+    assert search(label='Order file', value='B/TRACKED-1') == [(b.name, 'TRACKED-1')]
+    assert search(label='Who', value=f'{a.code} by BERT') == [(a.name, 'TRACKED-2')]
+    assert search(label='Order file', value='nothing like it') == []
+    assert search(label='Who', value='TRACKED-1') == []
+    d = document(plant, a.documents(name='TRACKED-1')[0]['id'])
+    assert {(t['label'], t['value']) for t in d['tracked']} == {
+        ('Order file', 'TRACKED-1'), ('Who', f'{a.code} by ANNA')}
+    found = plant.cli('documents', '--label', 'Order file', '--value', 'TRACKED-2')
+    assert [x['name'] for x in found['documents']] == ['TRACKED-2']
+
+
+def test_without_steps_the_store_is_the_place(plant):
+    r = Relation(plant, listen=False)
+    scene.apply(plant, scene.process(r.listener, r.name))
+    with r.call() as me:
+        assert me.send_file(File(b'kept', dsn='KEPT')).taken
+        me.run()
+    d = r.wait_document('processed')
+    assert plant.request('GET', f'/api/v1/documents/{d["id"]}/opened') == (200, b'kept')
+
+
+def test_interrupted_runs_are_marked_as_redelivered(gateway, tmp_path):
+    """A crash between delivery and its record may run a process twice; the second time says so."""
+    g = gateway()
+    r = Relation(g, steps=[shell(f'echo $WAYBILL_EXECUTION_REDELIVERED >>{tmp_path}/runs; '
+                                 f'test -e {tmp_path}/go || sleep 60')])
+    with r.call() as me:
+        assert me.send_file(File(b'x', dsn='TWICE')).taken
+        waybill.wait_until((tmp_path / 'runs').exists, 20)
+        g.kill9()
+    (tmp_path / 'go').touch()
+    g.start()
+    d = r.wait_document('processed')
+    assert (tmp_path / 'runs').read_text().split() == ['false', 'true']
+    assert d['redelivered'] and d['executions'][-1]['redelivered']
+    with r.call() as me:
+        me.run()
+        assert [x.name for x in me.responses] == ['EERP']
+
