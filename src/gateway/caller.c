@@ -1,6 +1,6 @@
 /* The client: calls partners that have something waiting, polls on their schedules, backs off
  * after failures, and tells which receipts are overdue. oftp2.md 14.3. */
-#include "gateway/session_int.h"
+#include "gateway/security.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -412,6 +412,7 @@ static void *caller_thread(void *arg)
     struct caller *c = arg;
     struct gateway *g = c->g;
     uint64_t seen = 0;
+    int64_t expiry_ms = 0;
 
     while (!atomic_load(&g->stopping)) {
         struct snapshot *sn = gateway_snapshot(g);
@@ -420,6 +421,7 @@ static void *caller_thread(void *arg)
 
         call_for_jobs(c, sn);
         call_by_schedule(c, sn);
+        expiry_warn(g, sn, &expiry_ms);
         if (net_wall_ms() >= c->overdue_ms) {
             find_overdue(c, sn);
             drop_old_partials(c);

@@ -184,6 +184,25 @@ bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session
     return !a->failed || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 }
 
+static char *certificate_metrics(struct gateway *g, struct arena *a, char *out)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    int64_t now = net_wall_ms() / 1000;
+
+    if (out != NULL)
+        out = arena_printf(a,
+                           "%s# HELP waybill_certificate_days_left Days until it ends\n"
+                           "# TYPE waybill_certificate_days_left gauge\n",
+                           out);
+    for (size_t i = 0; out != NULL && i < sn->certificates_n; i++)
+        if (sn->certificates[i].set.n > 0)
+            out = arena_printf(a, "%swaybill_certificate_days_left{certificate=\"%s\"} %d\n",
+                               out, sn->certificates[i].name,
+                               pki_days_left(sn->certificates[i].set.list[0]->leaf, now));
+    snapshot_put(sn);
+    return out;
+}
+
 bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, struct err *err)
 {
     const struct {
@@ -218,6 +237,7 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
                            "%s# HELP waybill_sessions Sessions open now\n"
                            "# TYPE waybill_sessions gauge\nwaybill_sessions %u\n",
                            out, sessions_left(g));
+    out = certificate_metrics(g, a, out);
     *text = out;
     return out != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 }
