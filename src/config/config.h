@@ -65,7 +65,7 @@ struct config_oftp2_endpoint {
 struct config_oftp2_server {
     struct config_oftp2_endpoint *endpoints;
     size_t endpoints_n;
-    const char *cipher_suite; /* default AES_RSA_SHA256 */
+    const char *cipher_suite; /* default AES_RSA_SHA256; config_cipher_suite */
     bool require_secure_authentication;
     uint32_t buffer_size;                 /* SSIDSDEB, default 99999, 128..99999 */
     uint32_t credit;                      /* SSIDCRED, default 999, 1..999       */
@@ -119,17 +119,31 @@ enum config_kind { CONFIG_CERTIFICATE, CONFIG_IDENTITY, CONFIG_PARTNER, CONFIG_P
 const char *config_kind_name(enum config_kind kind); /* "certificate" ... */
 bool config_kind_of(const char *name, enum config_kind *kind);
 
+/* An older or newer certificate of the same purpose. Members as in struct config_certificate. */
+struct config_certificate_also {
+    const char *pem, *file, *key_file, *pkcs12_file;
+    struct config_secret key_password, pkcs12_password;
+    struct config_at at;
+};
+
+/* All valid ones are accepted, the first valid one signs, the newest valid one encrypts. */
 struct config_certificate {
-    const char *pem;      /* text in place, or ...                       */
-    const char *file;     /* ... path of a PEM file                      */
-    const char *key_file; /* path of the PEM private key, NULL: none     */
+    const char *pem;                   /* text in place, or ...                       */
+    const char *file;                  /* ... path of a PEM or DER file, or ...       */
+    const char *key_file;              /* path of the PEM private key, NULL: none     */
+    struct config_secret key_password; /* of key_file; neither: it is not encrypted */
+    const char *pkcs12_file;           /* ... path of certificate and key in PKCS#12 */
+    struct config_secret pkcs12_password;
+    const char *crl_file; /* path of revocation lists, PEM or DER; NULL: none */
+    struct config_certificate_also *also;
+    size_t also_n;
 };
 
 struct config_oftp2_party { /* in an identity, a partner, or an operation's from and to */
     const char *odette_id;
     struct config_secret password;
     bool password_any; /* password: {any: true}  -- do not check */
-    /* names of certificate components; checked to exist, used from the next release step on */
+    /* names of certificate components; those of ours have their key */
     const char *acknowledgment_verification_certificate;
     const char *signature_verification_certificate;
     const char *session_authentication_encrypting_certificate;
@@ -137,6 +151,9 @@ struct config_oftp2_party { /* in an identity, a partner, or an operation's from
     const char *decryption_certificate;
     const char *acknowledgment_signing_certificate;
     const char *session_authentication_challenge_certificate;
+    const char
+        *encryption_certificate;     /* partner component only: files for it are encrypted to */
+    const char *signing_certificate; /* identity component only: signs the files we send      */
     const char *const *via; /* NULL-ended: ODETTE IDs that may relay files of this origin */
     struct config_at at;
 };
@@ -168,6 +185,12 @@ struct config_partner {
     int compression, restart;     /* -1: the server's, 0, 1 */
     bool tolerate_buffer_plus_one;
     const char *call_for_receipts; /* not used when host is NULL: "yes" default, "no" */
+    /* how files for it leave us; all default false */
+    bool send_signed, send_encrypted, send_compressed, send_signed_receipt;
+    const char *cipher_suite;  /* NULL: the server's */
+    int secure_authentication; /* -1: the server's, 0, 1 */
+    /* default false: an unsigned EERP for a file that asked for a signed one settles nothing */
+    bool accept_unsigned_receipts;
 };
 
 enum config_step_kind { STEP_WRITE, STEP_EXEC, STEP_HTTP, STEP_SEND };
@@ -219,6 +242,8 @@ struct config_process {
     struct {
         bool is_signed, encrypted, compressed, signed_receipt;
     } require;
+    /* NULL-ended, config_cipher_suite knows each: what files may come in; NULL: 01 to 07 */
+    const char *const *cipher_suites;
     enum config_acknowledge acknowledge;
     struct {
         bool enabled, raw;
@@ -274,6 +299,11 @@ MUST_CHECK bool config_check(const struct config_runtime *rt,
 MUST_CHECK bool config_secret_get(const struct config_runtime *rt,
                                   const struct config_secret *s, char *text, size_t cap,
                                   struct err *err);
+
+/* SFIDCIPH of a cipher suite's name: AES_RSA_SHA256 is 4. 1 to 10; 0: there is no such name. */
+int config_cipher_suite(const char *name);
+/* The name of suite 1 to 10, else NULL. */
+const char *config_cipher_suite_name(int suite);
 
 /* All settings with their values, defaults included, as YAML with comments (`waybill dump`).
  * Secrets in place are shown as ***. Given: free(). */

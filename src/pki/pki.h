@@ -1,6 +1,7 @@
-/* Certificates and keys from PEM (and their files). For now what TLS needs: a chain with its
- * private key, or a set of trust anchors. Values are never changed after loading and may be
- * shared by threads. */
+/* Certificates and keys: read from PEM, DER and PKCS#12, chosen by validity among those of one
+ * purpose, checked for usage and revocation, made new. Values are never changed after loading and
+ * may be shared by threads. No files and no clock: octets and time are arguments, seconds since
+ * 1970 UTC. */
 #ifndef WAYBILL_PKI_H
 #define WAYBILL_PKI_H
 
@@ -20,17 +21,69 @@ struct pki_certificate {
     EVP_PKEY *key; /* NULL when only the public part is known */
 };
 
-/* Reads one or more certificates from PEM text and, when key_pem.n > 0, the private key that
- * belongs to the first. Given: pki_certificate_free. FAIL_LOCAL names what is wrong. */
-MUST_CHECK bool pki_certificate_read(struct span pem, struct span key_pem,
+/* Reads one or more certificates from PEM text, or one in DER, and, when key.n > 0, the private key
+ * (PEM) that belongs to the first. Given: pki_certificate_free. FAIL_LOCAL names what is wrong. */
+MUST_CHECK bool pki_certificate_read(struct span cert, struct span key,
                                      struct pki_certificate **out, struct err *err);
+/* The same; the key may be encrypted. password NULL: it may not. */
+MUST_CHECK bool pki_certificate_read_password(struct span cert, struct span key,
+                                              const char *password,
+                                              struct pki_certificate **out, struct err *err);
+/* Certificate, key and chain from PKCS#12 (DER). password: "" or NULL for none. A file without key
+ * is read, too; one without certificate is not. */
+MUST_CHECK bool pki_pkcs12_read(struct span der, const char *password,
+                                struct pki_certificate **out, struct err *err);
 void pki_certificate_free(struct pki_certificate *c);
 
 /* SHA-256 of the leaf's DER in lower-case hex: text has 65 octets. */
 void pki_fingerprint(const X509 *cert, char text[65]);
-/* Seconds since 1970 UTC. */
 bool pki_validity(const X509 *cert, int64_t *not_before_s, int64_t *not_after_s);
 /* "CN=acme, O=ACME": for logs. Always ends with NUL. */
 void pki_subject(const X509 *cert, char *text, size_t cap);
+
+/* ---- several of one purpose ------------------------------------------------------------- */
+
+/* Older, current and next certificates of one purpose, in the order of preference. */
+struct pki_set {
+    struct pki_certificate **list;
+    size_t n;
+};
+
+bool pki_valid_at(const X509 *cert, int64_t now_s);
+/* The first valid one with its key; NULL: none. */
+const struct pki_certificate *pki_set_sign(const struct pki_set *set, int64_t now_s);
+/* The valid one with the latest notBefore, the first of equals; NULL: none. */
+const struct pki_certificate *pki_set_encrypt(const struct pki_set *set, int64_t now_s);
+/* The leaves of all valid ones, at most cap, borrowed from the set; how many. */
+size_t pki_set_accept(const struct pki_set *set, int64_t now_s, X509 **list, size_t cap);
+/* Frees the certificates and the list, not the struct. */
+void pki_set_free(struct pki_set *set);
+
+/* ---- fit for it? ------------------------------------------------------------------------ */
+
+enum pki_use { PKI_SIGN = 1, PKI_ENCRYPT = 2, PKI_SERVER = 4, PKI_CLIENT = 8 };
+
+/* By key usage and extended key usage; a certificate without them may do all. */
+bool pki_usage_allows(const X509 *cert, enum pki_use use);
+/* Whole days until the certificate ends, 0 in its last 24 hours, negative afterwards. */
+int pki_days_left(const X509 *cert, int64_t now_s);
+
+/* One revocation list, PEM or DER. Given: X509_CRL_free. */
+MUST_CHECK bool pki_crl_read(struct span pem_or_der, X509_CRL **out);
+/* Whether crl, which must be of the certificate's issuer, has revoked it. issuer, when given, must
+ * have signed crl: a list by somebody else revokes nothing. */
+bool pki_revoked(const X509 *cert, X509_CRL *crl, const X509 *issuer_or_null);
+
+/* ---- made new --------------------------------------------------------------------------- */
+
+enum { PKI_BITS_MIN = 2048, PKI_BITS_MAX = 8192, PKI_DAYS_MAX = 36500 };
+
+/* A new RSA key and a certificate for it signed by itself, both PEM, the key not encrypted.
+ * uses: enum pki_use, or-ed. Given: free() each; wipe the key. */
+MUST_CHECK bool pki_generate(const char *subject_cn, unsigned bits, int days, int64_t now_s,
+                             unsigned uses, char **cert_pem, char **key_pem, struct err *err);
+/* A new RSA key and a certificate signing request (PKCS#10) for it. */
+MUST_CHECK bool pki_request(const char *subject_cn, unsigned bits, unsigned uses,
+                            char **request_pem, char **key_pem, struct err *err);
 
 #endif
