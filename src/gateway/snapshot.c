@@ -28,6 +28,7 @@ const struct certificate *snapshot_certificate(const struct snapshot *sn, const 
 static const struct pki_certificate *use_certificate(struct snapshot *sn, const char *name,
                                                      const char *setting, const char **why)
 {
+    const struct pki_certificate *good;
     const struct certificate *c;
 
     if (name == NULL)
@@ -40,7 +41,10 @@ static const struct pki_certificate *use_certificate(struct snapshot *sn, const 
                             setting, name);
     else if (c->set.n == 0)
         *why = arena_printf(&sn->arena, "%s: certificate '%s': %s", setting, name, c->error);
-    return c == NULL || c->set.n == 0 ? NULL : c->set.list[0];
+    if (c == NULL || c->set.n == 0)
+        return NULL;
+    good = pki_set_sign(&c->set, net_wall_ms() / 1000);
+    return good != NULL ? good : c->set.list[0];
 }
 
 /* ---- building ---------------------------------------------------------------------------- */
