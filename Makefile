@@ -17,7 +17,7 @@ deps:                            ## install what the build needs (Debian; root o
 
 demo: deps                       ## two gateways exchange files over TLS on this machine
 	$(MAKE) all
-	scripts/demo.sh
+	WAYBILL_BINARY=$(BUILD)/waybill scripts/demo.sh
 
 test:                            ## everything: unit, replay, integration, fault, sanitizers, checks
 	scripts/install-deps.sh build test check

@@ -6,7 +6,8 @@ static const struct cli_option options[] = {
     { 0, "state", "STATE",
       "receiving, received, opened, processing, processed, refused; queued, sealed, sending, "
       "sent, acknowledged, rejected, overdue; failed" },
-    { 0, "partner", "NAME", "the partner's component name, or its ODETTE ID" },
+    { 0, "partner", "NAME",
+      "the partner's component name, or the ODETTE ID of one that has none" },
     { 0, "protocol", "NAME", "oftp2 or as2" },
     { 0, "direction", "in|out", "received or sent" },
     { 0, "name", "NAME", "the file name as a whole (SFIDDSN)" },

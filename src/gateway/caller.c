@@ -84,17 +84,22 @@ static void prepare(struct session *s, const struct call *call)
     (void)text_copy(s->partner_name, sizeof(s->partner_name), call->partner->name);
 }
 
-static bool connect_partner(const struct call *call, struct conn **c, struct err *err)
+static bool connect_partner(const struct call *call, const atomic_bool *stop, struct conn **c,
+                            struct err *err)
 {
     const struct config_partner *p = call->partner->cfg;
     const struct identity *id = snapshot_identity_of_code(call->snap, call->own);
+    bool ok;
 
     if (call->partner->error != NULL)
         return FAIL(err, FAIL_LOCAL, 0, "%s", call->partner->error);
     if (id != NULL && id->error != NULL)
         return FAIL(err, FAIL_LOCAL, 0, "identity '%s': %s", id->name, id->error);
-    return conn_dial(p->host, p->port, call->partner->tls, p->verify_host_name,
-                     net_now_ms() + CONNECT_MS, c, err);
+    net_heed(stop);
+    ok = conn_dial(p->host, p->port, call->partner->tls, p->verify_host_name,
+                   net_now_ms() + CONNECT_MS, c, err);
+    net_heed(NULL);
+    return ok;
 }
 
 /* Tells the documents that wait for a partner why it was not reached; when its attempts are used
@@ -111,7 +116,7 @@ static void tell_jobs(struct gateway *g, const struct call *call, const char *wh
         struct store_batch *b;
 
         if (!store_take_job(g->store, 1u << JOB_SEND, call->own, call->partner->party.code,
-                            last, now, SEND_LEASE_MS, &a, &j, &found, &err) ||
+                            last, now, LEASE_MS, &a, &j, &found, &err) ||
             !found || (b = store_batch_new()) == NULL)
             break;
         last = j.id;
@@ -140,7 +145,7 @@ static bool run_call(const struct call *call, char *why, size_t cap)
     struct err err = { 0 };
     bool ok;
 
-    if (!connect_partner(call, &conn, &err)) {
+    if (!connect_partner(call, &g->stopping, &conn, &err)) {
         (void)snprintf(why, cap, "%.80s port %u: %s", call->partner->cfg->host,
                        call->partner->cfg->port, err.text);
         return false;
@@ -587,7 +592,7 @@ bool gateway_test_partner(struct gateway *g, const char *partner, struct arena *
         return false;
     }
     (void)text_copy(call.own, sizeof(call.own), id->party.code);
-    if (!connect_partner(&call, &conn, &why)) {
+    if (!connect_partner(&call, &g->stop_requested, &conn, &why)) {
         test_step(r, a, "connect", false, since, why.text);
     } else {
         const char *tls = conn_tls_text(conn);

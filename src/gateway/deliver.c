@@ -27,7 +27,8 @@ static bool write_all(int fd, struct span octets)
     return true;
 }
 
-static bool copy(int fd, const struct source *from, const char *where, struct err *err)
+static bool copy(struct gateway *g, int fd, const struct source *from, const char *where,
+                 struct err *err)
 {
     uint8_t *buffer;
     uint64_t at = 0;
@@ -44,6 +45,8 @@ static bool copy(int fd, const struct source *from, const char *where, struct er
              payload_read(from->reader, at, (struct room) { buffer, READ_SIZE }, &got, err);
         if (ok && !write_all(fd, span_of(buffer, got)))
             ok = FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", where);
+        if (ok && atomic_load(&g->ending))
+            ok = FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
         at += got;
     } while (ok && got > 0);
     free(buffer);
@@ -83,7 +86,7 @@ static bool deliver(struct gateway *g, int64_t id, const struct source *from,
         FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", directory);
         goto out;
     }
-    if (!copy(fd, from, directory, err))
+    if (!copy(g, fd, from, directory, err))
         goto out;
     if (fsync(fd) != 0) {
         FAIL(err, FAIL_LOCAL, 0, "cannot sync '%s/%s': %m", directory, name);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { OPEN_ATTEMPTS = 12 }; /* two minutes */
+
 void delivery_plan(struct gateway *g, struct store_batch *b, const struct listener *l,
                    const struct document *d, int64_t now_ms)
 {
@@ -84,6 +86,9 @@ static bool open_records(struct gateway *g, const struct document *d, const stru
     }
     while (more) {
         uint32_t length = f->lrecl;
+
+        if (atomic_load(&g->ending))
+            return FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
 
         if (f->fmt == 'F')
             more = at < d->raw.size;
@@ -215,6 +220,18 @@ static void refuse_document(struct gateway *g, const struct job *j, const struct
     store_batch_free(b);
 }
 
+/* A full disk passes; a NERP or a failed document would be for ever. */
+static void not_opened(struct gateway *g, const struct job *j, const struct document *d,
+                       const struct listener *l, const char *why)
+{
+    if (atomic_load(&g->ending))
+        return; /* the next runtime opens it */
+    if (j->attempts + 1 < OPEN_ATTEMPTS)
+        job_later(g, j, why);
+    else
+        document_failed(g, j, d, l, why);
+}
+
 void open_run(struct gateway *g, const struct job *j)
 {
     struct snapshot *sn = gateway_snapshot(g);
@@ -237,37 +254,36 @@ void open_run(struct gateway *g, const struct job *j)
     else if (err.kind == FAIL_TRUST) {
         keep_hash(g, &d, &a);
         refuse_document(g, j, &d, l, &err);
-    } else if (err.kind == FAIL_AGAIN)
-        job_later(g, j, err.text);
-    else
-        document_failed(g, j, &d, l, err.text);
+    } else
+        not_opened(g, j, &d, l, err.text);
     arena_free(&a);
     snapshot_put(sn);
 }
 
 /* ---- jobs and failures ------------------------------------------------------------------- */
 
-static void commit_or_log(struct gateway *g, struct store_batch *b, const struct job *j,
-                          const char *what)
+bool job_commit(struct gateway *g, struct store_batch *b, const struct job *j, const char *what)
 {
     struct err err = { 0 };
+    bool ok = b != NULL ? store_commit(g->store, b, &err)
+                        : FAIL(&err, FAIL_LOCAL, 0, "out of memory");
 
-    if (!store_commit(g->store, b, &err)) {
+    if (!ok) {
         log_event(LOG_ERROR, "store.commit", "what", what, "document", log_num(j->document_id),
                   "reason", err.text, NULL);
-        store_release_job(g->store, j->id);
+        store_hold_job(g->store, j->id, net_wall_ms() + HOLD_MS);
     }
     store_batch_free(b);
+    return ok;
 }
 
 void job_done(struct gateway *g, const struct job *j)
 {
     struct store_batch *b = store_batch_new();
 
-    if (b == NULL)
-        return;
-    store_end_job(b, j->id);
-    commit_or_log(g, b, j, "the end of a job");
+    if (b != NULL)
+        store_end_job(b, j->id);
+    (void)job_commit(g, b, j, "the end of a job");
 }
 
 void job_later(struct gateway *g, const struct job *j, const char *why)
@@ -275,13 +291,14 @@ void job_later(struct gateway *g, const struct job *j, const char *why)
     struct store_batch *b = store_batch_new();
     struct job again = *j;
 
-    if (b == NULL)
-        return;
+    log_event(LOG_WARN, "job.later", "document", log_num(j->document_id), "attempt",
+              log_num(j->attempts + 1), "reason", why, NULL);
     again.attempts++;
     again.last_error = why;
-    again.not_before_ms = net_wall_ms() + 5000;
-    store_put_job(b, &again);
-    commit_or_log(g, b, j, "a job for later");
+    again.not_before_ms = net_wall_ms() + HOLD_MS;
+    if (b != NULL)
+        store_put_job(b, &again);
+    (void)job_commit(g, b, j, "a job for later");
 }
 
 void document_failed(struct gateway *g, const struct job *j, const struct document *d,
@@ -295,8 +312,10 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
     atomic_fetch_add(&g->n.failed, 1);
     if (d->listener != NULL)
         gateway_count_document(g, d->listener, true);
-    if (b == NULL)
+    if (b == NULL) {
+        (void)job_commit(g, b, j, "a failed document");
         return;
+    }
     store_set_state(b, d->id,
                     DOC_BIT(DOC_RECEIVED) | DOC_BIT(DOC_OPENED) | DOC_BIT(DOC_PROCESSING),
                     DOC_FAILED, now, "failed", reason, reason);
@@ -306,5 +325,5 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
         receipt_plan(g, b, d, NERP_PROCESSING, "the document could not be processed", now);
         store_set_prop(b, d->id, "waybill.answered", "NERP");
     }
-    commit_or_log(g, b, j, "a failed document");
+    (void)job_commit(g, b, j, "a failed document");
 }

@@ -4,6 +4,10 @@
 
 #include "gateway/gateway_int.h"
 
+/* Commits what became of a job. When that fails the job is tried again, though not at once: a full
+ * disk must not make it spin. The batch is taken; NULL: there was no memory for one. */
+bool job_commit(struct gateway *g, struct store_batch *b, const struct job *j,
+                const char *what);
 void job_done(struct gateway *g, const struct job *j);
 /* Tries the job again a little later: the store or memory failed, not the document. */
 void job_later(struct gateway *g, const struct job *j, const char *why);
@@ -36,6 +40,7 @@ struct step_context {
     const struct config_step *step;
     int attempts;     /* of this step so far                        */
     int64_t later_ms; /* set with STEP_LATER: when to go on         */
+    bool maybe_done;  /* ... and that the next run may be a second delivery */
     char text[600];   /* what was done, or why not: for the event   */
     struct arena *arena;
 };

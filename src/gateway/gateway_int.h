@@ -11,10 +11,12 @@
 #include <stdatomic.h>
 
 enum {
-    JOB_LEASE_MS =
-        10 * 60 * 1000, /* renewed by nobody: longer than any step but big transfers */
-    SEND_LEASE_MS = 24 * 3600 * 1000, /* a transfer may take a day */
-    SESSION_SLICE_MS = 500,           /* how long a session waits before it looks for a stop */
+    /* Leases are given back on every path and die with the runtime. One that ran out under its
+     * holder would run a process, or send a file, twice at the same time: so they are longer than
+     * any step or the time between two restart points, where they are renewed. */
+    LEASE_MS = 7 * 24 * 3600 * 1000,
+    HOLD_MS = 10 * 1000,    /* a job whose outcome could not be stored waits for so long */
+    SESSION_SLICE_MS = 500, /* how long a session waits before it looks for a stop */
     CHECKPOINT_FIRST = 8 * 1024 * 1024,  /* octets received before the first restart point */
     CHECKPOINT_EVERY = 64 * 1024 * 1024, /* octets between further ones */
     READ_SIZE = 256 * 1024,

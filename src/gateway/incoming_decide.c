@@ -24,12 +24,22 @@ static bool may_relay(const struct listener *l, const char *code)
     return false;
 }
 
+/* A password changed meanwhile does not shut out who is in. */
+static bool logged_on_to(const struct session *s, const struct listener *l)
+{
+    if (s->logon != NULL)
+        return strcmp(s->logon->name, l->name) == 0;
+    return s->partner != NULL && l->partner != NULL &&
+           strcmp(s->partner->name, l->partner->name) == 0;
+}
+
 /* The session was logged on with a password, and by it chose one of our identities. A file for
  * another one is not let in by this door. Relayed files come with the relay's own log-on. */
 static bool session_may_use(const struct session *s, const struct listener *l)
 {
     if (strcmp(l->from.code, s->peer) == 0)
-        return l->from.password_any || secret_equal(l->from.password, s->peer_pswd);
+        return l->from.password_any || logged_on_to(s, l) ||
+               secret_equal(l->from.password, s->peer_pswd);
     return may_relay(l, s->peer);
 }
 

@@ -104,7 +104,7 @@ static bool send_receipt(struct session *s, bool *sent, struct err *err)
 
     *sent = false;
     if (!store_take_job(s->g->store, 1u << JOB_RECEIPT, s->own, s->peer, s->last_receipt_job,
-                        net_wall_ms(), SEND_LEASE_MS, &a, &j, &found, err)) {
+                        net_wall_ms(), LEASE_MS, &a, &j, &found, err)) {
         arena_free(&a);
         return false;
     }
@@ -295,7 +295,7 @@ static bool offer_next(struct session *s, bool *offered, struct err *err)
     if (o == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     ok = store_take_job(s->g->store, 1u << JOB_SEND, s->own, s->peer, s->last_send_job,
-                        net_wall_ms(), SEND_LEASE_MS, &o->arena, &o->job, &found, err);
+                        net_wall_ms(), LEASE_MS, &o->arena, &o->job, &found, err);
     if (ok && found) {
         s->last_send_job = o->job.id;
         *offered = true; /* or tried: come again */

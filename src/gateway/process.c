@@ -89,11 +89,12 @@ static void finish(struct gateway *g, const struct job *j, const struct document
                    const char *text)
 {
     struct store_batch *b = store_batch_new();
-    struct err err = { 0 };
     int64_t now = net_wall_ms();
 
-    if (b == NULL)
+    if (b == NULL) {
+        (void)job_commit(g, b, j, "a processed document");
         return;
+    }
     if (last != NULL)
         store_add_event(b, d->id, now, last, text);
     x->ended_ms = now;
@@ -107,16 +108,11 @@ static void finish(struct gateway *g, const struct job *j, const struct document
         receipt_plan(g, b, d, 0, NULL, now);
         store_set_prop(b, d->id, "waybill.answered", "EERP");
     }
-    if (!store_commit(g->store, b, &err)) {
-        log_event(LOG_ERROR, "store.commit", "what", "a processed document", "document",
-                  log_num(d->id), "reason", err.text, NULL);
-        store_release_job(g->store, j->id);
-    } else {
-        log_event(LOG_INFO, "document.processed", "document", log_num(d->id), "listener",
-                  l->name, "redelivered", x->redelivered ? "true" : NULL, NULL);
-        archive_answer(g, d, l);
-    }
-    store_batch_free(b);
+    if (!job_commit(g, b, j, "a processed document"))
+        return;
+    log_event(LOG_INFO, "document.processed", "document", log_num(d->id), "listener", l->name,
+              "redelivered", x->redelivered ? "true" : NULL, NULL);
+    archive_answer(g, d, l);
 }
 
 static void end_failed(struct gateway *g, const struct job *j, const struct document *d,
@@ -140,23 +136,36 @@ static void end_failed(struct gateway *g, const struct job *j, const struct docu
     archive_answer(g, d, l);
 }
 
+/* The step comes again later. The document goes back to `opened`, so that one found in `processing`
+ * was always cut off in the middle; it stays there when the receiver may have it all the same. */
 static void put_off(struct gateway *g, struct job *j, const struct document *d,
-                    const struct step_context *c)
+                    struct execution *x, const struct step_context *c)
 {
     struct store_batch *b = store_batch_new();
-    struct err err = { 0 };
+    int64_t now = net_wall_ms();
 
-    if (b == NULL)
-        return;
-    j->attempts++;
-    j->not_before_ms = c->later_ms;
-    j->last_error = c->text;
-    store_add_event(b, d->id, net_wall_ms(), "step later", c->text);
-    keep_step(b, d, j->step);
-    store_put_job(b, j);
-    if (!store_commit(g->store, b, &err))
-        store_release_job(g->store, j->id);
-    store_batch_free(b);
+    if (b != NULL) {
+        j->attempts++;
+        j->not_before_ms = c->later_ms;
+        j->last_error = c->text;
+        x->ended_ms = now;
+        x->outcome = "failed";
+        x->text = c->text;
+        store_put_execution(b, x);
+        store_set_state(b, d->id, DOC_BIT(DOC_PROCESSING),
+                        c->maybe_done ? DOC_PROCESSING : DOC_OPENED, now, "step later", c->text,
+                        NULL);
+        keep_step(b, d, j->step);
+        store_put_job(b, j);
+    }
+    (void)job_commit(g, b, j, "a step for later");
+}
+
+/* Whether time is up: what was stopped in the middle is no failure of the document. It stays in
+ * `processing`, and the next runtime goes on with it, as a redelivery. */
+static bool cut_short(const struct gateway *g)
+{
+    return atomic_load(&g->ending);
 }
 
 static void run_steps(struct gateway *g, struct job *j, const struct document *d,
@@ -171,20 +180,26 @@ static void run_steps(struct gateway *g, struct job *j, const struct document *d
         char where[64];
 
         if (name != NULL && !commit_step(g, j, d, name, c.text, &err)) {
-            store_release_job(g->store, j->id);
+            store_hold_job(g->store, j->id, net_wall_ms() + HOLD_MS);
             return;
         }
+        if (cut_short(g))
+            return;
+        store_hold_job(g->store, j->id, net_wall_ms() + LEASE_MS);
         c.step = &p->steps[i];
         c.attempts = j->attempts;
         name = step_names[c.step->kind];
         c.text[0] = '\0';
+        c.maybe_done = false;
         switch (run_step(&c)) {
         case STEP_DONE:
             break;
         case STEP_LATER:
-            put_off(g, j, d, &c);
+            put_off(g, j, d, x, &c);
             return;
         case STEP_FAILED:
+            if (cut_short(g))
+                return;
             (void)snprintf(where, sizeof(where), "step %zu (%s)", i + 1, name);
             end_failed(g, j, d, x, l, arena_printf(a, "%s: %s", where, c.text));
             return;
@@ -222,14 +237,14 @@ void process_run(struct gateway *g, const struct job *job)
         goto out;
     }
     j.step = kept_step(&d);
-    /* A document found in processing was cut off, unless a step itself asked to come again. */
-    again = d.state == DOC_PROCESSING && j.attempts == 0;
+    again = d.state == DOC_PROCESSING; /* it was cut off */
     if (!start(g, &d, &x, again, &err)) {
         job_later(g, &j, err.text);
         goto out;
     }
     if (j.step == 0 && l->process->archiving.enabled && !archive_document(g, &d, l, &err)) {
-        end_failed(g, &j, &d, &x, l, err.text);
+        if (!cut_short(g))
+            end_failed(g, &j, &d, &x, l, err.text);
         goto out;
     }
     run_steps(g, &j, &d, &x, l, &a);

@@ -45,8 +45,11 @@ struct arrival {
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
+/* The slot of this address, or one for it: an empty one ends the search, one that counts nothing
+ * any more may be taken over (never emptied: others may lie behind it). */
 static struct address_count *address_slot(struct server *s, const char *address)
 {
+    struct address_count *unused = NULL;
     uint32_t h = 2166136261u;
 
     for (const char *p = address; *p != '\0'; p++)
@@ -54,10 +57,14 @@ static struct address_count *address_slot(struct server *s, const char *address)
     for (unsigned i = 0; i < ADDRESSES; i++) {
         struct address_count *c = &s->addresses[(h + i) % ADDRESSES];
 
-        if (c->text[0] == '\0' || strcmp(c->text, address) == 0)
+        if (strcmp(c->text, address) == 0)
             return c;
+        if (c->n == 0 && unused == NULL)
+            unused = c;
+        if (c->text[0] == '\0')
+            break;
     }
-    return NULL;
+    return unused;
 }
 
 /* NULL when the connection may come in (it is counted then), else the setting that forbids it. */
@@ -91,7 +98,6 @@ static void leave(struct server *s, const char *address)
     if (c != NULL && c->n > 0)
         c->n--;
     s->connections--;
-    /* A table of open addressing forgets only as a whole. */
     if (s->connections == 0)
         memset(s->addresses, 0, sizeof(s->addresses));
     pthread_cond_broadcast(&s->left);
@@ -132,16 +138,23 @@ static void serve(struct arrival *a)
     struct conn *c = NULL;
     struct session *s;
     struct err err = { 0 };
+    bool accepted;
 
+    net_heed(&g->stopping); /* who has not said a word yet is not waited for */
+    accepted = (!wants_tls || tls != NULL) &&
+               conn_accept(a->fd, tls, net_now_ms() + HANDSHAKE_MS, &c, &err);
+    net_heed(NULL);
     if (wants_tls && tls == NULL) {
         log_event(LOG_ERROR, "oftp2.endpoint.tls", "port",
                   log_num(a->s->bound[a->endpoint].port), "address", a->address, "reason",
                   et->error, NULL);
         (void)close(a->fd);
-    } else if (!conn_accept(a->fd, tls, net_now_ms() + HANDSHAKE_MS, &c, &err)) {
+    } else if (!accepted) {
         log_event(LOG_WARN, "oftp2.connection.failed", "address", a->address, "reason",
                   err.text, NULL);
     } else if ((s = session_new(g, c, false)) != NULL) {
+        s->certificate_vouched = a->s->bound[a->endpoint].cfg->trusted_certificates != NULL;
+        s->certificate_needed = a->s->bound[a->endpoint].cfg->require_client_ssl;
         if (session_link(s)) {
             session_run(s);
             session_unlink(s);

@@ -114,11 +114,16 @@ static bool client_certificate_fits(const struct session *s, const struct listen
     const X509 *shown = conn_peer_certificate(s->conn);
     char want[65], got[65];
 
-    if (l->client_certificate == NULL)
+    if (l->client_certificate == NULL && !s->certificate_needed)
         return true;
     if (shown == NULL) {
         *why = "no TLS client certificate was shown";
         return false;
+    }
+    if (l->client_certificate == NULL) {
+        /* The endpoint's own authorities have vouched for it, where it has any. */
+        *why = "no TLS client certificate is agreed with this partner";
+        return s->certificate_vouched;
     }
     pki_fingerprint(l->client_certificate->leaf, want);
     pki_fingerprint(shown, got);
@@ -364,7 +369,10 @@ static void heed_stop(struct session *s)
 {
     bool idle = s->in == NULL && s->out == NULL && s->receipt_job.id == 0;
 
-    if (oftp_session_ending(s->oftp) || !atomic_load(&s->g->stopping))
+    bool stop = atomic_load(&s->g->stopping) ||
+                (s->test && atomic_load(&s->g->stop_requested)); /* the API waits for it */
+
+    if (oftp_session_ending(s->oftp) || !stop)
         return;
     if (idle || atomic_load(&s->g->ending))
         oftp_session_abort(s->oftp, ESID_SHUTDOWN, "this system is being stopped");

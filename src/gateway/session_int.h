@@ -48,6 +48,9 @@ struct session {
     struct snapshot *snap; /* of the log-on */
     const struct config_runtime *rt;
     bool over_tls;
+    bool certificate_vouched;      /* the endpoint has trusted_certificates: TLS checked it */
+    bool certificate_needed;       /* the endpoint asks for a client certificate, the operation
+                                 says which */
     const struct listener *logon;  /* whom the peer logged on to; NULL for calls without one */
     const struct partner *partner; /* calls: whom we call; else of the listener, or NULL */
     char partner_name[128];

@@ -267,9 +267,12 @@ static void fill_endpoints(struct snapshot *sn, const struct config_runtime *rt)
         trust = use_certificate(sn, ep->trusted_certificates, "trusted_certificates", &why);
         if (why == NULL && cert == NULL)
             why = "the endpoint has no server_ssl_certificate";
+        /* Required without authorities of the endpoint's own: the operation's
+         * client_ssl_certificate decides at log-on. */
         if (why == NULL &&
             !tls_server_new(cert,
-                            ep->require_client_ssl ? TLS_PEER_REQUIRED : TLS_PEER_OPTIONAL,
+                            ep->require_client_ssl && trust != NULL ? TLS_PEER_REQUIRED
+                                                                    : TLS_PEER_OPTIONAL,
                             trust, &sn->endpoints[i].tls, &err))
             why = arena_text(&sn->arena, err.text);
         sn->endpoints[i].error = why;

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGS_MAX = 64, ENV_MAX = 64, OUTPUT_MAX = 400 };
+enum { ARGS_MAX = 64, ENV_MAX = 64, OUTPUT_MAX = 400, PIPE_MAX = 200 };
 
 /* A descriptor from which the document can be read from its start. */
 static int input_of(struct step_context *c, struct err *err)
@@ -150,6 +150,7 @@ static bool wait_for(struct step_context *c, pid_t pid, int out, int *status, ch
 {
     uint64_t until = net_now_ms() + c->step->u.exec.timeout_ms;
     bool in_time = true, ended = false;
+    int left = PIPE_MAX;
     char piece[512];
     size_t n = 0;
 
@@ -162,7 +163,8 @@ static bool wait_for(struct step_context *c, pid_t pid, int out, int *status, ch
             in_time = false;
             (void)kill(-pid, SIGKILL);
         }
-        if (out >= 0 && poll(&p, 1, ended ? 0 : 20) > 0) {
+        /* What it left in the pipe when it ended, not what a grandchild goes on to write. */
+        if (out >= 0 && (!ended || left-- > 0) && poll(&p, 1, ended ? 0 : 20) > 0) {
             ssize_t got = read(out, piece, sizeof(piece));
 
             if (got > 0) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 struct body {
+    struct gateway *g;
     struct payload_reader *reader;
     uint64_t at;
 };
@@ -20,6 +21,13 @@ static bool read_body(void *context, struct room room, size_t *n)
         return false;
     b->at += *n;
     return true;
+}
+
+static bool time_is_up(void *context)
+{
+    const struct gateway *g = ((struct body *)context)->g;
+
+    return atomic_load(&g->ending);
 }
 
 static const char *header(struct arena *a, const char *name, const char *value)
@@ -39,7 +47,7 @@ static bool final_status(int status)
 
 enum step_outcome step_http(struct step_context *c)
 {
-    struct body body = { 0 };
+    struct body body = { .g = c->g };
     struct http_reply reply = { 0 };
     struct err err = { 0 };
     char *url = NULL;
@@ -58,6 +66,8 @@ enum step_outcome step_http(struct step_context *c)
                               .headers = headers,
                               .read = read_body,
                               .read_context = &body,
+                              .stop = time_is_up,
+                              .stop_context = &body,
                               .read_length = c->d->opened.size,
                               .timeout_ms = c->step->u.http.timeout_ms,
                               .answer_max = 64 * 1024 };
@@ -86,6 +96,8 @@ enum step_outcome step_http(struct step_context *c)
     if ((answered && final_status(reply.status)) ||
         (uint32_t)c->attempts >= c->step->u.http.retries)
         return STEP_FAILED;
+    /* Without an answer nobody knows what the other side did with it. */
+    c->maybe_done = !answered && body.at > 0;
     c->later_ms = net_wall_ms() + (int64_t)c->step->u.http.retry_delay_ms;
     return STEP_LATER;
 }

@@ -17,8 +17,8 @@ static bool take_one(struct gateway *g, struct arena *a)
     struct err err = { 0 };
     bool found = false;
 
-    if (!store_take_job(g->store, WORK, NULL, NULL, 0, net_wall_ms(), JOB_LEASE_MS, a, &j,
-                        &found, &err)) {
+    if (!store_take_job(g->store, WORK, NULL, NULL, 0, net_wall_ms(), LEASE_MS, a, &j, &found,
+                        &err)) {
         log_event(LOG_ERROR, "store.jobs", "reason", err.text, NULL);
         return false;
     }

@@ -16,6 +16,21 @@
 
 enum { REFUSED_LINGER_MS = 300 }; /* so that a refused peer reads our alert, not a reset */
 
+static _Thread_local const atomic_bool *heeded;
+
+void net_heed(const atomic_bool *stop)
+{
+    heeded = stop;
+}
+
+bool net_stopped(struct err *err)
+{
+    if (heeded == NULL || !atomic_load(heeded))
+        return false;
+    FAIL(err, FAIL_AGAIN, ECANCELED, "given up: the runtime is being stopped");
+    return true;
+}
+
 bool net_wait(int fd, short events, uint64_t since_ms, uint64_t deadline, struct err *err)
 {
     struct pollfd p = { .fd = fd, .events = events };
@@ -23,10 +38,15 @@ bool net_wait(int fd, short events, uint64_t since_ms, uint64_t deadline, struct
     for (;;) {
         uint64_t now = net_now_ms();
         uint64_t left = deadline > now ? deadline - now : 0;
-        int n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+        int n;
 
+        if (heeded != NULL && left > HEED_MS)
+            left = HEED_MS;
+        n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
         if (n > 0)
             return true;
+        if (net_stopped(err))
+            return false;
         if (n < 0 && errno != EINTR)
             return FAIL(err, FAIL_LOCAL, errno, "poll: %s", strerror(errno));
         now = net_now_ms();

@@ -91,13 +91,28 @@ static bool lookup_start(const char *host, uint16_t port, struct lookup **out, s
     return true;
 }
 
+/* Under the lock: false when the deadline passed, or a stop came (*err is set then). */
+static bool await(struct lookup *l, uint64_t deadline, struct err *err)
+{
+    while (!l->done) {
+        uint64_t now = net_now_ms();
+        uint64_t look = deadline - now > HEED_MS ? now + HEED_MS : deadline;
+        struct timespec until = { .tv_sec = (time_t)(look / 1000),
+                                  .tv_nsec = (long)(look % 1000) * 1000000 };
+
+        if (net_stopped(err))
+            return false;
+        if (now >= deadline)
+            return FAIL(err, FAIL_AGAIN, ETIMEDOUT, "timed out waiting for the name service");
+        (void)pthread_cond_timedwait(&l->done_cond, &l->lock, &until);
+    }
+    return true;
+}
+
 /* Given: freeaddrinfo. */
 static bool look_up(const char *host, uint16_t port, uint64_t deadline, struct addrinfo **out,
                     struct err *err)
 {
-    uint64_t s = deadline / 1000 < INT32_MAX ? deadline / 1000 : INT32_MAX;
-    struct timespec until = { .tv_sec = (time_t)s,
-                              .tv_nsec = (long)(deadline % 1000) * 1000000 };
     struct lookup *l = NULL;
     int result, result_errno;
     bool done;
@@ -105,9 +120,7 @@ static bool look_up(const char *host, uint16_t port, uint64_t deadline, struct a
     if (!lookup_start(host, port, &l, err))
         return false;
     (void)pthread_mutex_lock(&l->lock);
-    while (!l->done && pthread_cond_timedwait(&l->done_cond, &l->lock, &until) == 0)
-        ;
-    done = l->done;
+    done = await(l, deadline, err);
     result = l->result;
     result_errno = l->result_errno;
     if (done) {
@@ -117,7 +130,7 @@ static bool look_up(const char *host, uint16_t port, uint64_t deadline, struct a
     (void)pthread_mutex_unlock(&l->lock);
     lookup_unref(l);
     if (!done)
-        return FAIL(err, FAIL_AGAIN, ETIMEDOUT, "timed out waiting for the name service");
+        return false;
     if (result == EAI_SYSTEM)
         return FAIL(err, FAIL_AGAIN, result_errno, "%s", strerror(result_errno));
     if (result != 0)

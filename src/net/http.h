@@ -66,6 +66,9 @@ struct http_call {
     void *read_context;
     uint64_t read_length;
     uint64_t timeout_ms; /* of the whole call; 0: none */
+    /* Asked about once a second, or NULL: true gives the call up. */
+    bool (*stop)(void *context);
+    void *stop_context;
     /* the answer: to write when not NULL (return false to stop), else collected in arena */
     bool (*write)(void *context, struct span part);
     void *write_context;

@@ -126,6 +126,18 @@ static size_t take(char *p, size_t size, size_t n, void *context)
     return 0;
 }
 
+static int progress(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+                    curl_off_t up)
+{
+    const struct call *c = context;
+
+    (void)down_all;
+    (void)down;
+    (void)up_all;
+    (void)up;
+    return c->call->stop(c->call->stop_context);
+}
+
 /* ---- options ---------------------------------------------------------------------------- */
 
 static bool names(const struct http_call *call, const char *header)
@@ -229,6 +241,11 @@ static bool set_options(CURL *h, struct call *c, struct curl_slist *headers, cha
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     SET(CURLOPT_TIMEOUT_MS, call->timeout_ms < INT32_MAX ? (long)call->timeout_ms : INT32_MAX);
     SET(CURLOPT_TCP_KEEPALIVE, 1L); /* a peer that is gone ends even a call without limit */
+    if (call->stop != NULL) {
+        SET(CURLOPT_NOPROGRESS, 0L);
+        SET(CURLOPT_XFERINFOFUNCTION, progress);
+        SET(CURLOPT_XFERINFODATA, c);
+    }
     if (call->unix_socket != NULL)
         SET(CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
     if (call->unix_socket != NULL || is_loopback(call->url))

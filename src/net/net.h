@@ -8,12 +8,16 @@
 #include "base/span.h"
 #include "pki/pki.h"
 
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 /* Monotonic, for deadlines. */
 uint64_t net_now_ms(void);
 /* Milliseconds since 1970 UTC. */
 int64_t net_wall_ms(void);
+/* From here on waits of this thread for a peer or the name service end early, with FAIL_AGAIN and
+ * ECANCELED, when *stop becomes true. NULL: no more. Borrowed until then. */
+void net_heed(const atomic_bool *stop);
 /* "2026-11-21T10:15:00.123Z" into text[25]. */
 void net_time_text(int64_t wall_ms, char text[25]);
 

@@ -364,6 +364,18 @@ void store_release_job(struct store *s, int64_t job_id)
         job_index_ring(ix);
 }
 
+void store_hold_job(struct store *s, int64_t job_id, int64_t until_ms)
+{
+    struct job_index *ix = s->jobs;
+    struct open_job *j;
+
+    pthread_mutex_lock(&ix->lock);
+    j = find(ix, job_id);
+    if (j != NULL)
+        set_due(j, until_ms);
+    pthread_mutex_unlock(&ix->lock);
+}
+
 /* ---- looking ---------------------------------------------------------------------------- */
 
 static bool add_pair(struct list *l, const struct group *g)

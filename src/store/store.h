@@ -222,12 +222,15 @@ MUST_CHECK bool store_count_states(struct store *s, uint64_t counts[16], struct 
 /* Takes the oldest due job of one of `kinds` (1u << JOB_x) that nobody holds, for lease_ms.
  * own/peer: only jobs of that pair (NULL: any). after_id: only jobs with a greater id (0: any).
  * *found false: none is due. A lease ends by store_end_job, store_put_job (which gives it back),
- * store_release_job, time, or the end of the runtime that holds it. */
+ * store_release_job, time (store_hold_job), or the end of the runtime that holds it. */
 MUST_CHECK bool store_take_job(struct store *s, unsigned kinds, const char *own,
                                const char *peer, int64_t after_id, int64_t now_ms,
                                int64_t lease_ms, struct arena *a, struct job *j, bool *found,
                                struct err *err);
 void store_release_job(struct store *s, int64_t job_id);
+/* The lease ends at until_ms instead: renews it, or keeps a job that failed from being taken again
+ * at once. Nothing is written; a runtime that ends forgets it. */
+void store_hold_job(struct store *s, int64_t job_id, int64_t until_ms);
 /* Pairs (own, peer) that have jobs of one of kinds: .own, .peer and the earliest .not_before_ms
  * are set. Jobs not due yet are listed too; a leased job is due when its lease ends. */
 MUST_CHECK bool store_job_pairs(struct store *s, unsigned kinds, struct arena *a,

@@ -116,7 +116,8 @@ class Relation:
         apply(gateway, *components)
 
     def partner_component(self, **more):
-        return partner(self.name, self.code, self.password, **waybill.merge(self.settings, more))
+        return partner(self.name, self.code, **{'password': self.password,
+                                                **waybill.merge(self.settings, more)})
 
     def process_component(self, steps=None, **more):
         steps = steps or self.steps

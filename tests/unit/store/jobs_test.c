@@ -142,6 +142,24 @@ static void a_lease_ends_by_time_release_or_a_new_row(void **state)
     assert_true(next_due(f, BIT(JOB_OPEN), 9999) == INT64_MAX);
 }
 
+static void a_held_job_waits_and_nothing_else_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct job got;
+
+    put_job(f, simple_job(1, JOB_PROCESS, NULL, NULL));
+    assert_int_equal(take_any(f, BIT(JOB_PROCESS), 10), 1);
+    store_hold_job(f->s, 1, 5000); /* shorter or longer than the lease */
+    store_hold_job(f->s, 77, 5000);
+    assert_int_equal(take_any(f, BIT(JOB_PROCESS), 4999), 0);
+    assert_int_equal(next_due(f, BIT(JOB_PROCESS), 4000), 1000);
+    assert_int_equal(take(f, BIT(JOB_PROCESS), NULL, NULL, 0, 5000, &got), 1);
+    assert_int_equal(got.not_before_ms, simple_job(1, JOB_PROCESS, NULL, NULL).not_before_ms);
+    store_hold_job(f->s, 1, 9000);
+    store_release_job(f->s, 1);
+    assert_int_equal(take_any(f, BIT(JOB_PROCESS), 5000), 1);
+}
+
 static void leases_are_void_after_a_restart(void **state)
 {
     struct fixture *f = *state;
@@ -338,6 +356,7 @@ int main(void)
         STORE_TEST(a_job_is_not_taken_before_its_time),
         STORE_TEST(pairs_and_ids_narrow_the_choice),
         STORE_TEST(a_lease_ends_by_time_release_or_a_new_row),
+        STORE_TEST(a_held_job_waits_and_nothing_else_changes),
         STORE_TEST(leases_are_void_after_a_restart),
         STORE_TEST(a_batch_that_fails_leaves_the_jobs_alone),
         STORE_TEST(pairs_are_listed_once_with_their_earliest_time),

@@ -1,0 +1,189 @@
+/* Opening: layer upon layer, as they are found, each feeding the next through a buffer. */
+#include "cms/peel.h"
+
+#include <openssl/err.h>
+
+enum { BETWEEN = 64 * 1024 };
+
+/* What layer i has written and layer i + 1, or nobody yet, has not taken. */
+struct between {
+    uint8_t *octets;
+    size_t from, to;
+};
+
+struct open {
+    struct opened opened; /* the first member */
+    struct cms_open_options o;
+    struct peel peel[CMS_LAYERS_MAX];
+    bool ended[CMS_LAYERS_MAX];
+    struct between between[CMS_LAYERS_MAX];
+    bool plain; /* the innermost layer's content is the content */
+    uint64_t taken;
+};
+
+static void open_free(struct stage *st)
+{
+    struct open *op = (struct open *)st;
+
+    for (size_t i = 0; i < op->opened.n; i++) {
+        peel_free(&op->peel[i]);
+        free(op->between[i].octets);
+    }
+    free(op);
+}
+
+static bool add_layer(struct open *op, struct err *err)
+{
+    size_t n = op->opened.n;
+
+    if (n == CMS_LAYERS_MAX)
+        return REFUSE(err, CMS_FORMAT, "cms: more than %d layers", CMS_LAYERS_MAX);
+    op->between[n].octets = malloc(BETWEEN);
+    if (op->between[n].octets == NULL)
+        return NO_MEMORY(err);
+    op->peel[n] =
+        (struct peel) { .o = &op->o, .layer = &op->opened.layers[n], .taken = &op->taken };
+    op->opened.n = n + 1;
+    return true;
+}
+
+static size_t waiting(const struct between *b)
+{
+    return b->to - b->from;
+}
+
+static bool too_long(struct err *err, const struct peel *p)
+{
+    return REFUSE(err, CMS_FORMAT, "%s: octets follow the end", cms_kind_name(p->walk.kind));
+}
+
+/* Lets layer i take from before it and write behind it. */
+static bool step_layer(struct open *op, size_t i, struct span *in, bool last, struct room *out,
+                       bool *moved, struct err *err)
+{
+    struct between *from = i > 0 ? &op->between[i - 1] : NULL, *to = &op->between[i];
+    struct span left = from == NULL ? *in : span_of(from->octets + from->from, waiting(from));
+    bool direct = i + 1 == op->opened.n && op->plain && waiting(to) == 0;
+    struct room room = direct ? *out : (struct room) { to->octets + to->to, BETWEEN - to->to };
+    size_t had = left.n, space = room.n;
+    enum flow f;
+
+    if (op->ended[i])
+        return left.n == 0 || too_long(err, &op->peel[i]);
+    if (from == NULL)
+        op->taken += had; /* as the ratio needs it: what is being taken counts */
+    f = peel_step(&op->peel[i], &left, from == NULL ? last : op->ended[i - 1], &room, err);
+    if (from == NULL)
+        op->taken -= left.n;
+    if (f == FLOW_FAIL)
+        return false;
+    *moved = *moved || left.n != had || room.n != space || f == FLOW_END;
+    op->ended[i] = f == FLOW_END;
+    if (from == NULL)
+        *in = left;
+    else
+        from->from += had - left.n;
+    if (from != NULL && from->from == from->to)
+        from->from = from->to = 0;
+    if (direct)
+        *out = room;
+    else
+        to->to += space - room.n;
+    return !op->ended[i] || left.n == 0 || too_long(err, &op->peel[i]);
+}
+
+/* Looks at what the innermost layer contains: another layer, or the content? */
+static bool decide(struct open *op, bool *moved, struct err *err)
+{
+    size_t i = op->opened.n - 1;
+    struct between *b = &op->between[i];
+    enum walk_guess guess = walk_guess(span_of(b->octets + b->from, waiting(b)));
+
+    if (op->o.one_layer)
+        guess = GUESS_NO;
+    if (guess == GUESS_SHORT && !op->ended[i])
+        return true;
+    *moved = true;
+    if (guess == GUESS_YES)
+        return add_layer(op, err);
+    op->plain = true;
+    return true;
+}
+
+static bool pump(struct open *op, struct span *in, bool last, struct room *out, bool *moved,
+                 struct err *err)
+{
+    struct between *b;
+    struct span left;
+
+    for (size_t i = 0; i < op->opened.n; i++)
+        if (!step_layer(op, i, in, last, out, moved, err))
+            return false;
+    if (!op->plain)
+        return decide(op, moved, err);
+    b = &op->between[op->opened.n - 1];
+    left = span_of(b->octets + b->from, waiting(b));
+    if (left.n > 0 && room_take(out, &left) > 0) {
+        b->from = b->to - left.n;
+        *moved = true;
+    }
+    return true;
+}
+
+static bool all_ended(const struct open *op)
+{
+    for (size_t i = 0; i < op->opened.n; i++)
+        if (!op->ended[i])
+            return false;
+    return op->plain && waiting(&op->between[op->opened.n - 1]) == 0;
+}
+
+static enum flow open_step(struct stage *st, struct span *in, bool last, struct room *out,
+                           struct err *err)
+{
+    struct open *op = (struct open *)st;
+    bool moved = true;
+
+    while (moved) {
+        moved = false;
+        if (!pump(op, in, last, out, &moved, err)) {
+            ERR_clear_error();
+            return FLOW_FAIL;
+        }
+    }
+    if (all_ended(op))
+        return last ? FLOW_END : FLOW_IN;
+    if (out->n == 0)
+        return FLOW_OUT;
+    if (in->n == 0 && !last)
+        return FLOW_IN;
+    (void)FAIL(err, FAIL_LOCAL, 0, "open: a layer takes nothing and gives nothing");
+    return FLOW_FAIL;
+}
+
+static const struct stage_ops open_ops = { "open", open_step, open_free };
+
+struct stage *cms_open_new(const struct cms_open_options *o, struct err *err)
+{
+    struct open *op = calloc(1, sizeof(*op));
+
+    if (op == NULL) {
+        (void)NO_MEMORY(err);
+        return NULL;
+    }
+    op->opened.base.ops = &open_ops;
+    op->o = *o;
+    if (!add_layer(op, err)) {
+        open_free(&op->opened.base);
+        return NULL;
+    }
+    return &op->opened.base;
+}
+
+size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers)
+{
+    const struct opened *o = (const struct opened *)st;
+
+    *layers = o->layers;
+    return o->n;
+}
