@@ -42,7 +42,8 @@ static int misused(const char *what)
     (void)fprintf(
         stderr,
         "waybill bench: %s\nusage: waybill bench oftp2 [--size 1G] [--tls] [--runs 1] "
-        "[--directory DIR] [--json]\n",
+        "[--directory DIR] [--json]\n"
+        "       waybill bench cms [--size 1G] [--directory DIR] [--json]\n",
         what);
     return 2;
 }
@@ -72,7 +73,9 @@ int bench_main(int argc, char **argv)
         else if (c == '?')
             return misused("unknown option");
     }
+    if (optind < argc && strcmp(argv[optind], "cms") == 0)
+        return bench_cms(&o);
     if (optind >= argc || strcmp(argv[optind], "oftp2") != 0)
-        return misused("name the benchmark: oftp2");
+        return misused("name the benchmark: oftp2 or cms");
     return bench_oftp2(&o);
 }

@@ -19,6 +19,7 @@ struct bench_options {
     const char *directory; /* payloads; NULL: the RAM file system, then the disk */
 };
 int bench_oftp2(const struct bench_options *o);
+int bench_cms(const struct bench_options *o);
 
 double bench_seconds(void); /* monotonic */
 
