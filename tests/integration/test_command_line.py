@@ -299,7 +299,8 @@ class Trace:
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGINT)
+        # Not SIGINT: a test run in the background is started with that ignored.
+        self.process.terminate()
         self.process.wait(20)
         self.reader.join(20)
 
