@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import threading
 
@@ -299,7 +298,8 @@ class Trace:
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGINT)
+        # Not SIGINT: a test run in the background is started with that ignored.
+        self.process.terminate()
         self.process.wait(20)
         self.reader.join(20)
 

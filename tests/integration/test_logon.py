@@ -296,4 +296,4 @@ def test_a_paused_listener_asks_to_come_later(plant):
         assert me.send_file(File(b'x', dsn='NOW')).taken
         assert me.run() == 0
     assert [p.name for p in r.delivered()] == ['NOW']
-    assert scene.document(plant, r.documents()[0]['id'])['state'] == 'processed'
+    assert r.wait_document('processed')

@@ -213,6 +213,25 @@ def test_a_partner_goes_on_after_the_runtime_was_restarted(gateway, how):
     assert r.delivered()[0].read_bytes() == file.data
 
 
+@pytest.mark.parametrize('size', [10, 1_000_000])
+def test_what_was_taken_survives(gateway, size):
+    """OFTP2-C86: the power is cut right after EFPA; the file is delivered once, and answered."""
+    g = gateway()
+    r = Relation(g)
+    file = File(DATA[:size], dsn='TAKEN')
+    with r.call() as me:
+        me.offer_file(file)
+        me.send_data([file.data])
+        assert me.end_file(*file.counts()).name == 'EFPA'
+        g.kill9()
+    g.start()
+    assert r.delivered()[0].read_bytes() == file.data
+    with r.call() as me:
+        assert me.offer_file(file).reas == 13
+        assert me.run() == 0
+        assert [x.dsn for x in me.responses] == ['TAKEN']
+
+
 def test_a_stop_lets_a_transfer_finish(gateway):
     """OFTP2-C100: up to the stop timeout. New sessions are not taken, idle ones end with ESID 05."""
     g = gateway()
