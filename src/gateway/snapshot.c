@@ -191,8 +191,9 @@ static void resolve_from(struct snapshot *sn, const struct config_runtime *rt,
     }
     if (l->reason != NULL)
         return;
-    l->client_certificate = use_certificate(sn, l->from.cfg->client_ssl_certificate,
-                                            "client_ssl_certificate", &why);
+    if (use_certificate(sn, l->from.cfg->client_ssl_certificate, "client_ssl_certificate",
+                        &why) != NULL)
+        l->client_certificate = snapshot_certificate(sn, l->from.cfg->client_ssl_certificate);
     l->reason = why;
 }
 

@@ -43,8 +43,8 @@ struct listener {
     const char *name;
     const struct config_process *process;
     struct party from, to;
-    const struct partner *partner;                    /* NULL when from is given in place */
-    const struct pki_certificate *client_certificate; /* what the session's TLS client shows */
+    const struct partner *partner;                /* NULL when from is given in place */
+    const struct certificate *client_certificate; /* what the session's TLS client shows */
     enum listener_state state;
     const char *reason; /* errored: why, and what to do */
     int64_t version, since;
