@@ -88,7 +88,9 @@ struct cms_open_options {
     /* our keys: current, previous, next; the one a recipient info names is used */
     const struct cms_signer *keys;
     size_t keys_n;
-    /* whose signatures count; certificates inside the message are never trusted by themselves */
+    /* Whose signatures count; certificates inside the message are never trusted by themselves.
+     * With some given, each SignedData found must have one of them as a signer (CMS_SIGNATURE);
+     * without, it is opened as not .trusted. Whether there was one at all: cms_open_layers(). */
     X509 *const *signers;
     size_t signers_n;
     /* algorithms allowed; NULL: RFC defaults (AES-CBC/GCM, 3DES; SHA-1, SHA-2, SHA3) */
@@ -101,8 +103,9 @@ struct cms_open_options {
 };
 
 /* Peels ContentInfo after ContentInfo (DER or BER, any chunking of octet strings) until the
- * content is no CMS object any more, in the order it finds them; writes that content. o is copied,
- * what it points to is borrowed. */
+ * content is no CMS object any more, in the order it finds them; writes that content. What is no CMS
+ * object from the start is refused (CMS_FORMAT), as are AuthEnvelopedData with authenticated
+ * attributes. o is copied, what it points to is borrowed. */
 struct stage *cms_open_new(const struct cms_open_options *o, struct err *err);
 /* After FLOW_END (or failure): the layers found, outermost first. Borrowed from st. */
 size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers);
@@ -119,7 +122,8 @@ MUST_CHECK bool cms_sign_octets(const struct cms_sign_options *o, struct span co
                                 uint8_t **out, size_t *out_n, struct err *err);
 MUST_CHECK bool cms_encrypt_octets(const struct cms_encrypt_options *o, struct span content,
                                    uint8_t **out, size_t *out_n, struct err *err);
-/* At most max octets of content. Given: free(). layers may be NULL. */
+/* At most max octets of content. Given: free(). layers: room for CMS_LAYERS_MAX, their .signer as
+ * borrowed as o->signers; NULL: not wanted. */
 MUST_CHECK bool cms_open_octets(const struct cms_open_options *o, struct span object,
                                 size_t max, uint8_t **out, size_t *out_n,
                                 struct cms_layer *layers, size_t *layers_n, struct err *err);

@@ -86,7 +86,7 @@ static bool content(struct peel *p, struct span *in, struct room *out, struct er
 static enum flow flush(struct peel *p, struct room *out, struct err *err)
 {
     struct compressed *c = p->own;
-    struct span none = span_of(NULL, 0);
+    struct span none = span_of("", 0);
     size_t had = out->n;
     enum unzipped u = unzip_step(c->unzip, &none, out);
 

@@ -33,7 +33,9 @@ static bool add_digest(struct signed_data *s, int nid, struct err *err)
     if (md == NULL || s->n == DIGESTS_MAX)
         return true; /* a signer who needs it will not verify */
     bio = BIO_new(BIO_f_md());
-    if (bio == NULL || BIO_set_md(bio, md) <= 0 || BIO_get_md_ctx(bio, &s->ctx[s->n]) <= 0) {
+    /* BIO_set_md() would cast const away, as the compiler is told to report */
+    if (bio == NULL || BIO_ctrl(bio, BIO_C_SET_MD, 0, (void *)(uintptr_t)md) <= 0 ||
+        BIO_get_md_ctx(bio, &s->ctx[s->n]) <= 0) {
         BIO_free(bio);
         ERR_clear_error();
         return NO_MEMORY(err);

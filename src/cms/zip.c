@@ -83,10 +83,11 @@ enum unzipped unzip_step(struct unzip *u, struct span *in, struct room *out)
     u->z.next_out = out->p;
     u->z.avail_out = room;
     result = isal_inflate(&u->z);
+    /* after damage its counts of what it took and gave mean nothing */
+    if (result < 0 || result == ISAL_NEED_DICT || u->z.avail_in > n || u->z.avail_out > room)
+        return UNZIP_BAD;
     span_skip(in, n - u->z.avail_in);
     room_skip(out, room - u->z.avail_out);
-    if (result < 0 || result == ISAL_NEED_DICT)
-        return UNZIP_BAD;
     u->ended = u->z.block_state == ISAL_BLOCK_FINISH;
     /* whole octets that it has read ahead of itself follow the end, too */
     if (u->ended && u->z.read_in_length >= 8)
@@ -171,10 +172,10 @@ enum unzipped unzip_step(struct unzip *u, struct span *in, struct room *out)
     u->z.next_out = out->p;
     u->z.avail_out = room;
     result = inflate(&u->z, Z_NO_FLUSH);
-    span_skip(in, n - u->z.avail_in);
-    room_skip(out, room - u->z.avail_out);
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
         return UNZIP_BAD;
+    span_skip(in, n - u->z.avail_in);
+    room_skip(out, room - u->z.avail_out);
     u->ended = result == Z_STREAM_END;
     return u->ended ? UNZIP_END : UNZIP_MORE;
 }

@@ -117,9 +117,14 @@ static void tell_jobs(struct gateway *g, const struct call *call, const char *wh
 
         if (!store_take_job(g->store, 1u << JOB_SEND, call->own, call->partner->party.code,
                             last, now, LEASE_MS, &a, &j, &found, &err) ||
-            !found || (b = store_batch_new()) == NULL)
+            !found)
             break;
         last = j.id;
+        b = store_batch_new();
+        if (b == NULL) {
+            (void)job_commit(g, b, &j, "a failed call");
+            break;
+        }
         j.attempts++;
         j.last_error = why;
         if (used_up) {
@@ -130,9 +135,7 @@ static void tell_jobs(struct gateway *g, const struct call *call, const char *wh
             store_put_job(b, &j);
             store_add_event(b, j.document_id, now, "call failed", why);
         }
-        if (!store_commit(g->store, b, &err))
-            store_release_job(g->store, j.id);
-        store_batch_free(b);
+        (void)job_commit(g, b, &j, "a failed call");
     }
     arena_free(&a);
 }
@@ -370,44 +373,48 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
     arena_free(&a);
 }
 
-static bool is_being_received(struct gateway *g, int64_t id)
+/* Under incoming_reserve: nobody goes on with it meanwhile. */
+static void drop_partial(struct gateway *g, int64_t id, int64_t before_ms)
 {
+    static const struct payload_ref none;
+    struct store_batch *b = store_batch_new();
+    struct arena a = { 0 };
+    struct document d = { 0 };
+    struct err err = { 0 };
     bool found = false;
 
-    pthread_mutex_lock(&g->lock);
-    for (struct session *s = g->sessions; s != NULL && !found; s = s->next)
-        found = atomic_load(&s->document_id) == id;
-    pthread_mutex_unlock(&g->lock);
-    return found;
+    if (b != NULL && store_get_document(g->store, id, &a, &d, &found, &err) && found &&
+        d.state == DOC_RECEIVING && d.changed_ms <= before_ms) {
+        store_set_raw(b, id, &none);
+        store_set_state(b, id, DOC_BIT(DOC_RECEIVING), DOC_REFUSED, net_wall_ms(), "given up",
+                        "the transfer was never completed",
+                        "never completed within oftp2_server.partial_memory");
+        if (store_commit(g->store, b, &err))
+            payload_remove(g->store, &d.raw);
+    }
+    store_batch_free(b);
+    arena_free(&a);
 }
 
 /* A transfer that was cut off and never taken up again gives its space back. */
 static void drop_old_partials(struct caller *c)
 {
-    static const struct payload_ref none;
-    int64_t now = net_wall_ms();
     struct document_filter f = { .state = "receiving", .direction = 1, .limit = 100 };
     struct arena a = { 0 };
     struct document *list = NULL;
     struct err err = { 0 };
     size_t n = 0;
 
-    f.to_ms = now - (int64_t)c->g->rt->oftp2_server.partial_memory_ms;
+    f.to_ms = net_wall_ms() - (int64_t)c->g->rt->oftp2_server.partial_memory_ms;
     if (f.to_ms <= 0 || !store_find_documents(c->g->store, &f, &a, &list, &n, &err))
         n = 0;
     for (size_t i = 0; i < n; i++) {
-        struct store_batch *b;
+        const char *key = list[i].identity_key == NULL ? "" : list[i].identity_key;
 
-        if (list[i].changed_ms > f.to_ms || is_being_received(c->g, list[i].id) ||
-            (b = store_batch_new()) == NULL)
+        if (list[i].changed_ms > f.to_ms || !incoming_reserve(c->g, key))
             continue;
-        store_set_raw(b, list[i].id, &none);
-        store_set_state(b, list[i].id, DOC_BIT(DOC_RECEIVING), DOC_REFUSED, now, "given up",
-                        "the transfer was never completed",
-                        "never completed within oftp2_server.partial_memory");
-        if (store_commit(c->g->store, b, &err))
-            payload_remove(c->g->store, &list[i].raw);
-        store_batch_free(b);
+        drop_partial(c->g, list[i].id, f.to_ms);
+        incoming_unreserve(c->g);
     }
     arena_free(&a);
 }

@@ -53,12 +53,14 @@ struct gateway {
     struct snapshot *snap;
     struct session *sessions; /* linked by session.next */
     struct listener_counts *counts;
+    char reserved_key[192]; /* identity key of a partial file that is being dropped */
     int64_t next_session;
     int64_t stamp_s;             /* second of the last SFIDTIME given ... */
     unsigned stamp_count;        /* ... and its counter */
     pthread_cond_t session_left; /* CLOCK_MONOTONIC: a session has ended or let go of a file */
 
-    pthread_mutex_t apply; /* one change of deployments at a time */
+    pthread_mutex_t apply;     /* one change of deployments at a time                 */
+    pthread_mutex_t operators; /* one retry, receipt or cancellation by hand at a time */
     struct counters n;
     struct trace_hub *trace;
     struct server *server;
@@ -73,6 +75,9 @@ void gateway_count_document(struct gateway *g, const char *listener, bool failed
 /* A date and time this run of the program has not given before: SFIDDATE and SFIDTIME. Whether
  * an earlier run did, or local time before the clocks went back, only the store knows. */
 void gateway_stamp(struct gateway *g, char date[9], char time[11]);
+/* A stamp with which no file of this name went to this destination before: the partner would
+ * take the new one for the old one, sent again. */
+bool stamp_unused(struct gateway *g, struct oftp_sfid *f, struct err *err);
 
 /* ---- documents --------------------------------------------------------------------------- */
 
@@ -102,12 +107,12 @@ void delivery_plan(struct gateway *g, struct store_batch *b, const struct listen
 void receipt_plan(struct gateway *g, struct store_batch *b, const struct document *d,
                   int reason, const char *text, int64_t now_ms);
 /* Takes an EERP or NERP from the session partner: stores it, settles the document. Durable on
- * return: then RTR. */
-bool receipt_take(struct gateway *g, const struct oftp_response *r, int level, const char *own,
-                  const char *peer, const char *partner, struct err *err);
+ * return: then RTR. *odd counts those of the session that settled nothing; after many of them they
+ * are not even stored. */
+bool receipt_take(struct gateway *g, const struct oftp_response *r, int level, const char *peer,
+                  const char *partner, unsigned *odd, struct err *err);
 /* Rebuilds the command of one of our receipts. octets in the arena carry it. */
-bool receipt_response(const struct receipt *rc, int level, struct oftp_response *r,
-                      struct err *err);
+bool receipt_response(const struct receipt *rc, struct oftp_response *r, struct err *err);
 
 /* ---- threads ----------------------------------------------------------------------------- */
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { REFUSALS_TOLD = 200 };
+
 /* ---- the same file again ----------------------------------------------------------------- */
 
 /* Another session may still hold this file: the partner's broken connection that we have not
@@ -18,7 +20,7 @@ static bool claim_key(struct session *s, const char *key)
     until.tv_sec += 5;
     pthread_mutex_lock(&s->g->lock);
     for (bool in_time = true; !free_now && in_time;) {
-        free_now = true;
+        free_now = strcmp(s->g->reserved_key, key) != 0;
         for (struct session *o = s->g->sessions; o != NULL; o = o->next) {
             if (o == s || strcmp(o->receiving_key, key) != 0)
                 continue;
@@ -40,6 +42,27 @@ static void release_key(struct session *s)
     s->receiving_key[0] = '\0';
     pthread_cond_broadcast(&s->g->session_left);
     pthread_mutex_unlock(&s->g->lock);
+}
+
+bool incoming_reserve(struct gateway *g, const char *key)
+{
+    bool ok = true;
+
+    pthread_mutex_lock(&g->lock);
+    for (const struct session *s = g->sessions; s != NULL && ok; s = s->next)
+        ok = strcmp(s->receiving_key, key) != 0;
+    if (ok)
+        (void)text_copy(g->reserved_key, sizeof(g->reserved_key), key);
+    pthread_mutex_unlock(&g->lock);
+    return ok;
+}
+
+void incoming_unreserve(struct gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->reserved_key[0] = '\0';
+    pthread_cond_broadcast(&g->session_left);
+    pthread_mutex_unlock(&g->lock);
 }
 
 static bool same_attributes(const struct document *d, const struct oftp_sfid *f)
@@ -137,8 +160,21 @@ static void fill_document(struct session *s, struct incoming *in, const struct o
     props_set(&d->props, a, "oftp2.responder_ssidcode", s->initiator ? s->peer : s->own);
 }
 
-/* Keeps a record of a refusal, for people: what was offered and why not. */
-static void record_refusal(struct session *s, const struct oftp_sfid *f, const char *command,
+/* Whether this refusal is still told to people one by one: a partner that has thousands of files
+ * refused in one session must fill neither the store nor the log. */
+static bool refusal_told(struct session *s)
+{
+    if (++s->refusals == REFUSALS_TOLD)
+        log_event(LOG_WARN, "oftp2.refusals", "session", log_num(s->id), "partner",
+                  s->partner_name, "refused", log_num(s->refusals), "reason",
+                  "further refusals of this session are answered, but neither kept nor logged",
+                  NULL);
+    return s->refusals <= REFUSALS_TOLD;
+}
+
+/* Keeps a record of a refusal, for people: what was offered and why not. False when the store did
+ * not take it. */
+static bool record_refusal(struct session *s, const struct oftp_sfid *f, const char *command,
                            int reason, const char *text, int64_t original)
 {
     struct incoming in = { 0 };
@@ -146,12 +182,12 @@ static void record_refusal(struct session *s, const struct oftp_sfid *f, const c
     struct err err = { 0 };
     char line[400];
     int64_t now = net_wall_ms();
+    bool ok;
 
     (void)snprintf(line, sizeof(line), "%s %02d %s: %s", command, reason,
                    oftp_answer_text(reason), text);
-    atomic_fetch_add(&s->g->n.refused, 1);
     if (b == NULL)
-        return;
+        return false;
     if (original != 0) {
         store_add_event(b, original, now, "duplicate", line);
     } else {
@@ -164,10 +200,12 @@ static void record_refusal(struct session *s, const struct oftp_sfid *f, const c
         store_put_document(b, &in.d);
         store_add_event(b, in.d.id, now, "refused", line);
     }
-    if (!store_commit(s->g->store, b, &err))
+    ok = store_commit(s->g->store, b, &err);
+    if (!ok)
         log_event(LOG_ERROR, "store.commit", "what", "a refusal", "reason", err.text, NULL);
     store_batch_free(b);
     arena_free(&in.arena);
+    return ok;
 }
 
 static bool answer_no(struct session *s, const struct oftp_sfid *f, const struct verdict *v,
@@ -175,11 +213,14 @@ static bool answer_no(struct session *s, const struct oftp_sfid *f, const struct
 {
     struct oftp_sfid copy = *f;
 
-    log_event(LOG_WARN, "oftp2.file.refused", "session", log_num(s->id), "partner",
-              s->partner_name, "dsn", copy.dsn, "orig", copy.orig, "dest", copy.dest, "sfna",
-              log_num(v->reason), "retry", v->retry ? "Y" : "N", "reason", v->text, "look_at",
-              v->look_at, NULL);
-    record_refusal(s, &copy, "SFNA", v->reason, v->text, original);
+    atomic_fetch_add(&s->g->n.refused, 1);
+    if (refusal_told(s)) {
+        log_event(LOG_WARN, "oftp2.file.refused", "session", log_num(s->id), "partner",
+                  s->partner_name, "dsn", copy.dsn, "orig", copy.orig, "dest", copy.dest,
+                  "sfna", log_num(v->reason), "retry", v->retry ? "Y" : "N", "reason", v->text,
+                  "look_at", v->look_at, NULL);
+        (void)record_refusal(s, &copy, "SFNA", v->reason, v->text, original);
+    }
     return oftp_session_refuse_file(s->oftp, v->reason, v->retry, v->text, err);
 }
 
@@ -280,6 +321,8 @@ static bool begin(struct session *s, const struct oftp_sfid *f, const struct lis
         fill_document(s, in, f, l);
         ok = open_payload(s, in, 0, 0, err);
     }
+    if (ok && in->arena.failed)
+        ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     in->listener = in->d.listener;
     in->d.progress = *octets;
     in->d.records = *records;
@@ -379,6 +422,13 @@ static uint64_t size_limit(const struct session *s, const struct listener *l)
     return own != 0 ? own : s->rt->oftp2_server.max_file_size;
 }
 
+/* What the limit is about. An empty record has no octets, but its length is kept: each record
+ * counts as one octet more. */
+static uint64_t weight(const struct incoming *in)
+{
+    return in->d.progress + (in->index != NULL ? in->d.records : 0);
+}
+
 /* SFIDFSIZ is only an estimate: the limit counts what really comes. */
 static bool beyond_limit(struct session *s, const struct incoming *in)
 {
@@ -386,7 +436,7 @@ static bool beyond_limit(struct session *s, const struct incoming *in)
     uint64_t limit = size_limit(s, snapshot_listener(sn, in->listener));
 
     snapshot_put(sn);
-    return limit != 0 && in->d.progress > limit;
+    return limit != 0 && (in->d.progress > limit || weight(in) / 2 > limit);
 }
 
 static void give_up(struct session *s, int esid, const char *told, const char *reason)
@@ -405,12 +455,13 @@ bool incoming_data(struct session *s, const struct oftp_event *ev, struct err *e
 {
     struct incoming *in = s->in;
     struct err why = { 0 };
-    uint64_t before;
+    uint64_t before, weighed;
 
     (void)err;
     if (in == NULL || oftp_session_ending(s->oftp))
         return true;
     before = in->d.progress;
+    weighed = weight(in);
     in->d.progress += ev->octets.n;
     in->d.records += ev->ends_n;
     if (!payload_write(in->raw, ev->octets, &why) ||
@@ -420,7 +471,8 @@ bool incoming_data(struct session *s, const struct oftp_event *ev, struct err *e
         return true;
     }
     atomic_store(&s->done, in->d.progress);
-    if (before >> 20 != in->d.progress >> 20 && beyond_limit(s, in)) {
+    if (weighed >> 20 != weight(in) >> 20 && beyond_limit(s, in)) {
+        in->too_large = true;
         give_up(s, ESID_RESOURCES, "the file is larger than agreed",
                 "more octets came than max_file_size allows");
         return true;
@@ -490,40 +542,69 @@ out:
     return ok;
 }
 
-/* A file whose end does not fit its counts: nothing of it is kept. */
-static bool end_refused(struct session *s, int reason, const char *text, struct err *err)
+/* A reference whose path outlives the transfer. */
+static void own_path(const struct payload_ref *ref, struct payload_ref *out, char *path,
+                     size_t cap)
+{
+    path[0] = '\0';
+    if (ref->path != NULL)
+        (void)text_copy(path, cap, ref->path);
+    *out = (struct payload_ref) { ref->kind, ref->size, path };
+}
+
+/* Small octets are in the row, and go with it, while their index is a file. */
+static void remove_octets(struct session *s, int64_t id, bool indexed,
+                          const struct payload_ref *raw)
+{
+    struct payload_ref index;
+    struct err err;
+    bool found = false;
+
+    payload_remove(s->g->store, raw);
+    if (indexed && payload_index_ref(s->g->store, id, &index, &found, &err) && found)
+        payload_remove(s->g->store, &index);
+}
+
+/* Nothing of the file is kept, but that it was refused. The octets go when the store says so: until
+ * then a row may still refer to them. */
+static void discard(struct session *s, const char *command, int reason, const char *text)
 {
     struct incoming *in = s->in;
     struct oftp_sfid f = in->sfid;
-    bool stored = in->stored;
+    bool stored = in->stored, indexed = in->index != NULL, gone;
     int64_t id = in->d.id;
-    struct payload_ref raw = in->d.raw;
-    char path[128] = ""; /* the reference's own dies with the transfer */
+    struct payload_ref raw, none = { 0 };
+    char path[128];
+    struct err err = { 0 };
 
-    if (raw.path != NULL)
-        (void)text_copy(path, sizeof(path), raw.path);
-    raw.path = path;
-    log_event(LOG_WARN, "oftp2.file.failed", "session", log_num(s->id), "partner",
-              s->partner_name, "dsn", f.dsn, "efna", log_num(reason), "reason", text, NULL);
+    own_path(&in->d.raw, &raw, path, sizeof(path));
     incoming_free(s);
+    atomic_fetch_add(&s->g->n.refused, 1);
     if (stored) {
         struct store_batch *b = store_batch_new();
-        struct err why = { 0 };
 
-        if (b != NULL) {
-            struct payload_ref none = { 0 };
-
+        gone = b != NULL;
+        if (gone) {
             store_set_raw(b, id, &none);
             store_set_state(b, id, DOC_BIT(DOC_RECEIVING), DOC_REFUSED, net_wall_ms(),
                             "refused", text, text);
-            if (store_commit(s->g->store, b, &why))
-                payload_remove(s->g->store, &raw);
+            gone = store_commit(s->g->store, b, &err);
         }
         store_batch_free(b);
-        atomic_fetch_add(&s->g->n.refused, 1);
     } else {
-        record_refusal(s, &f, "EFNA", reason, text, 0);
+        gone = !refusal_told(s) || record_refusal(s, &f, command, reason, text, 0);
     }
+    if (gone)
+        remove_octets(s, id, indexed, &raw);
+}
+
+/* A file whose end does not fit its counts, or that the store did not take. */
+static bool end_refused(struct session *s, int reason, const char *text, struct err *err)
+{
+    log_event(LOG_WARN, "oftp2.file.failed", "session", log_num(s->id), "partner",
+              s->partner_name, "dsn", s->in->sfid.dsn, "efna", log_num(reason), "reason", text,
+              NULL);
+    discard(s, "EFNA", reason, text);
     return oftp_session_end_refused(s->oftp, reason, text, err);
 }
 
@@ -594,10 +675,17 @@ bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *er
 void incoming_cut(struct session *s)
 {
     struct err err = { 0 };
-    bool kept;
+    struct payload_ref raw;
+    char path[128];
+    bool kept, referred, indexed;
+    int64_t id;
 
     if (s->in == NULL)
         return;
+    if (s->in->too_large) { /* as a restart point it would only be too large again */
+        discard(s, "ESID 08:", ANSWER_SIZE, "the file is larger than agreed");
+        return;
+    }
     /* After a failure, which was told already, the last restart point stands. */
     kept = s->in->d.progress > 0 && !s->in->failed;
     if (kept && oftp_session_restart(s->oftp) && !checkpoint(s, s->in, &err))
@@ -606,5 +694,11 @@ void incoming_cut(struct session *s)
     else if (kept)
         log_event(LOG_INFO, "oftp2.file.kept", "document", log_num(s->in->d.id), "dsn",
                   s->in->sfid.dsn, "octets", log_num((long long)s->in->d.progress), NULL);
+    own_path(&s->in->d.raw, &raw, path, sizeof(path));
+    referred = s->in->stored;
+    indexed = s->in->index != NULL;
+    id = s->in->d.id;
     incoming_free(s);
+    if (!referred) /* made durable, but the store did not take the reference */
+        remove_octets(s, id, indexed, &raw);
 }

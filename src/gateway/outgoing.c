@@ -1,5 +1,6 @@
 /* What we do with the turn: receipts first, then files, then the turn goes back.
  * RFC 5024 5.3.3 to 5.3.10; oftp2.md 6.2 (turn), 7.2 (retries), 8 (restart), 14.3. */
+#include "gateway/delivery.h"
 #include "gateway/session_int.h"
 
 #include <stdio.h>
@@ -38,18 +39,12 @@ static void sending_free(struct session *s)
 }
 
 /* Commits what became of the file and forgets it. A commit that fails leaves the job as it was:
- * the file is offered again, and the partner's duplicate check keeps it from being taken twice. */
+ * the file is offered again, a little later, and the partner's duplicate check keeps it from being
+ * taken twice. */
 static bool settle(struct session *s, struct store_batch *b, const char *what)
 {
-    struct err err = { 0 };
-    bool ok = store_commit(s->g->store, b, &err);
+    bool ok = job_commit(s->g, b, &s->out->job, what);
 
-    if (!ok) {
-        log_event(LOG_ERROR, "store.commit", "what", what, "document", log_num(s->out->d.id),
-                  "reason", err.text, NULL);
-        store_release_job(s->g->store, s->out->job.id);
-    }
-    store_batch_free(b);
     sending_free(s);
     return ok;
 }
@@ -78,19 +73,15 @@ static bool find_receipt(struct store *st, const struct job *j, struct arena *a,
 static void put_off_receipt(struct session *s, struct job *j, const char *why)
 {
     struct store_batch *b = store_batch_new();
-    struct err err = { 0 };
 
     log_event(LOG_WARN, "oftp2.receipt.later", "session", log_num(s->id), "partner",
               s->partner_name, "document", log_num(j->document_id), "reason", why, NULL);
-    if (b == NULL)
-        return;
     j->attempts++;
     j->last_error = why;
     j->not_before_ms = outgoing_backoff(s->partner, j->attempts, net_wall_ms());
-    store_put_job(b, j);
-    if (!store_commit(s->g->store, b, &err))
-        log_event(LOG_ERROR, "store.commit", "what", "a job", "reason", err.text, NULL);
-    store_batch_free(b);
+    if (b != NULL)
+        store_put_job(b, j);
+    (void)job_commit(s->g, b, j, "a receipt for later");
 }
 
 static bool send_receipt(struct session *s, bool *sent, struct err *err)
@@ -117,8 +108,7 @@ static bool send_receipt(struct session *s, bool *sent, struct err *err)
                         known || why.text[0] != '\0' ? why.text : "the receipt is missing");
         goto out;
     }
-    if (!receipt_response(&rc, oftp_session_level(s->oftp), &r, &why) ||
-        !oftp_session_respond_file(s->oftp, &r, &why)) {
+    if (!receipt_response(&rc, &r, &why) || !oftp_session_respond_file(s->oftp, &r, &why)) {
         put_off_receipt(s, &j, why.text);
         goto out;
     }
@@ -152,7 +142,7 @@ bool outgoing_receipt_taken(struct session *s, struct err *err)
     if (!found) { /* it will be sent again: the partner takes a repeated response calmly */
         log_event(LOG_ERROR, "store.commit", "what", "a receipt that was sent", "reason",
                   why.text, NULL);
-        store_release_job(s->g->store, s->receipt_job.id);
+        store_hold_job(s->g->store, s->receipt_job.id, now + HOLD_MS);
     } else {
         atomic_fetch_add(&s->g->n.receipts_out, 1);
         log_event(LOG_INFO, "oftp2.receipt.sent", "session", log_num(s->id), "partner",
@@ -215,10 +205,8 @@ static bool fail_document(struct session *s, const char *event, const char *reas
     struct store_batch *b = store_batch_new();
     struct sending *o = s->out;
 
-    if (b == NULL) {
-        sending_free(s);
-        return false;
-    }
+    if (b == NULL)
+        return settle(s, b, "a failed document");
     store_set_state(b, o->d.id, UNSENT, DOC_FAILED, net_wall_ms(), event, reason, reason);
     store_end_job(b, o->job.id);
     atomic_fetch_add(&s->g->n.failed, 1);
@@ -243,7 +231,7 @@ static void put_off(struct session *s, const char *event, const char *reason, bo
     }
     b = store_batch_new();
     if (b == NULL) {
-        sending_free(s);
+        (void)settle(s, b, "a document to be sent again");
         return;
     }
     o->job.last_error = reason;
@@ -272,6 +260,14 @@ static bool offer(struct session *s, struct err *err)
     struct err why = { 0 };
     bool records = oftp_counts_records(o->sfid.fmt, o->sfid.env);
 
+    /* Found out after SFPA it would end the session, and every file behind it would wait. */
+    if (!payload_open(s->g->store, o->d.id, 'r', &o->d.raw, &o->raw, &why)) {
+        log_event(LOG_ERROR, "oftp2.send.unreadable", "session", log_num(s->id), "partner",
+                  s->partner_name, "document", log_num(o->d.id), "reason", why.text, "look_at",
+                  "the folder `payload` below runtime.data_directory", NULL);
+        put_off(s, "not sent", why.text, false);
+        return true;
+    }
     if (!shorten_stamp(s, o, err))
         return false;
     o->sfid.rest = 0;
@@ -307,15 +303,8 @@ static bool offer_next(struct session *s, bool *offered, struct err *err)
         s->out = o;
         return offer(s, err);
     }
-    if (ok && found) { /* settled meanwhile, by an early receipt or an operator */
-        struct store_batch *b = store_batch_new();
-
-        if (b != NULL) {
-            store_end_job(b, o->job.id);
-            ok = store_commit(s->g->store, b, err);
-        }
-        store_batch_free(b);
-    }
+    if (ok && found) /* settled meanwhile, by an early receipt or an operator */
+        job_done(s->g, &o->job);
     arena_free(&o->arena);
     free(o);
     return ok;
@@ -323,7 +312,7 @@ static bool offer_next(struct session *s, bool *offered, struct err *err)
 
 bool outgoing_turn(struct session *s, struct err *err)
 {
-    uint64_t now = net_now_ms(), seen = 0;
+    uint64_t now = net_now_ms();
     bool did = false;
 
     if (!send_receipt(s, &did, err))
@@ -336,7 +325,7 @@ bool outgoing_turn(struct session *s, struct err *err)
         if (s->linger_until == 0)
             s->linger_until = now + LINGER_MS;
         if (now < s->linger_until && !atomic_load(&s->g->stopping)) {
-            store_wait_jobs(s->g->store, &seen, LINGER_SLICE_MS);
+            store_wait_jobs(s->g->store, &s->jobs_seen, LINGER_SLICE_MS);
             return true;
         }
     }
@@ -357,8 +346,6 @@ static bool open_source(struct session *s, struct sending *o, uint64_t position,
     o->buffer = malloc(READ_SIZE);
     if (o->buffer == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    if (!payload_open(st, o->d.id, 'r', &o->d.raw, &o->raw, err))
-        return false;
     if (!oftp_counts_records(o->sfid.fmt, o->sfid.env)) {
         o->at = position * OFTP_BLOCK;
     } else if (o->sfid.fmt == 'F') {
@@ -481,6 +468,7 @@ static void note_progress(struct session *s, struct sending *o)
     if (o->d.progress < o->next_checkpoint || (b = store_batch_new()) == NULL)
         return;
     o->next_checkpoint = o->d.progress + CHECKPOINT_EVERY;
+    store_hold_job(s->g->store, o->job.id, net_wall_ms() + LEASE_MS);
     store_set_progress(b, o->d.id, o->d.progress, o->d.records);
     if (o->d.state != DOC_SENDING)
         store_set_state(b, o->d.id, DOC_BIT(o->d.state), DOC_SENDING, net_wall_ms(), "sending",
@@ -524,8 +512,7 @@ static bool sent(struct session *s, const char *text)
     struct store_batch *b = store_batch_new();
 
     if (b == NULL) {
-        store_release_job(s->g->store, o->job.id);
-        sending_free(s);
+        (void)settle(s, b, "a document that was sent");
         return true;
     }
     store_set_progress(b, o->d.id, o->d.raw.size, o->d.records);

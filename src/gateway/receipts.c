@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RESPONSE_MAX = 16 * 1024 }; /* octets of a response of ours, signature included */
+enum {
+    RESPONSE_MAX = 16 * 1024, /* octets of a response of ours, signature included */
+    ODD_KEPT = 200,           /* responses of a session that match nothing or say nothing new */
+};
 
 static void response_for(const struct document *d, int reason, const char *text,
                          struct oftp_response *r)
@@ -104,13 +107,18 @@ void receipt_plan(struct gateway *g, struct store_batch *b, const struct documen
     free(sig);
 }
 
-bool receipt_response(const struct receipt *rc, int level, struct oftp_response *r,
-                      struct err *err)
+bool receipt_response(const struct receipt *rc, struct oftp_response *r, struct err *err)
 {
-    /* An EERP or NERP below level 5 has a length of its own: 106 and 128 octets. The stamps
-     * inside belong to the level at which the file came. */
+    /* It is kept as written at the level at which the file came, which need not be that of this
+     * session. Below level 5 it has a length of its own: 106 and 128 octets; below level 4, where
+     * stamps are short, an EERP has blanks where the date would be. */
     bool negative = strcmp(rc->kind, "NERP") == 0;
-    int kept = rc->octets.n > (negative ? 128u : 106u) ? OFTP_20 : level;
+    int kept = OFTP_14;
+
+    if (rc->octets.n > (negative ? 128u : 106u))
+        kept = OFTP_20;
+    else if (!negative && rc->octets.n > 30 && rc->octets.p[30] == ' ')
+        kept = OFTP_12;
 
     return negative ? oftp_read_nerp(rc->octets, kept, r, err)
                     : oftp_read_eerp(rc->octets, kept, r, err);
@@ -201,15 +209,42 @@ static void settle(struct store_batch *b, const struct document *d,
 }
 
 static void log_taken(const struct oftp_response *r, const struct document *d,
-                      const char *partner, const char *text)
+                      const char *partner, bool may, const char *text)
 {
-    log_event(r->negative || d->id == 0 ? LOG_WARN : LOG_INFO, "oftp2.receipt.received",
+    log_event(r->negative || d->id == 0 || !may ? LOG_WARN : LOG_INFO, "oftp2.receipt.received",
               "partner", partner, "document", d->id != 0 ? log_num(d->id) : NULL, "dsn", r->dsn,
-              "receipt", text, "matched", d->id != 0 ? "yes" : "no", NULL);
+              "receipt", text, "matched",
+              d->id == 0 ? "no"
+              : may      ? "yes"
+                         : "no: it came from somebody else than the document was sent to",
+              "look_at", may ? NULL : "from.via of a process, if the partner is a relay", NULL);
+}
+
+/* Who may tell what became of a document: the station it was sent to, its final recipient, and
+ * relays that a process names for that one. Others know its name perhaps, but nothing of it. */
+static bool may_answer(struct gateway *g, const struct document *d, const char *peer,
+                       const struct oftp_response *r)
+{
+    struct snapshot *sn;
+    bool may = strcmp(peer, r->orig) == 0 || (d->peer != NULL && strcmp(peer, d->peer) == 0);
+
+    if (may)
+        return true;
+    sn = gateway_snapshot(g);
+    for (size_t i = 0; i < sn->listeners_n && !may; i++) {
+        const struct listener *l = &sn->listeners[i];
+
+        if (l->from.code == NULL || l->from.cfg == NULL || strcmp(l->from.code, r->orig) != 0)
+            continue;
+        for (const char *const *v = l->from.cfg->via; v != NULL && *v != NULL; v++)
+            may = may || strcmp(*v, peer) == 0;
+    }
+    snapshot_put(sn);
+    return may;
 }
 
 static bool take_once(struct gateway *g, const struct oftp_response *r, int level,
-                      const char *partner, struct err *err)
+                      const char *peer, const char *partner, unsigned *odd, struct err *err)
 {
     static const size_t cap = OFTP_OEB_MAX;
     struct store_batch *b = store_batch_new();
@@ -221,50 +256,52 @@ static bool take_once(struct gateway *g, const struct oftp_response *r, int leve
     struct err why = { 0 };
     bool honest = true;
     struct receipt rc = { .kind = r->negative ? "NERP" : "EERP", .at_ms = now };
-    bool ok = b != NULL && octets != NULL;
+    bool ok = b != NULL && octets != NULL, may = true;
 
     if (!ok)
         FAIL(err, FAIL_LOCAL, 0, "out of memory");
     ok = ok && find_document(g, r, &a, &d, err);
     if (ok) {
         response_text(r, text, sizeof(text));
+        may = d.id == 0 || may_answer(g, &d, peer, r);
+        if ((d.id == 0 || !may || settled(d.state)) && ++*odd > ODD_KEPT)
+            goto out; /* answered, so that the partner forgets it; there is nothing new in it */
         rc.id = store_next_id(g->store);
         rc.document_id = d.id;
-        honest = d.id == 0 || proven(g, &d, r, &why);
-        rc.state = d.id == 0 ? "unmatched" : honest ? "received" : "refused";
+        honest = d.id == 0 || !may || proven(g, &d, r, &why);
+        rc.state = d.id == 0 ? "unmatched" : may && honest ? "received" : "refused";
         rc.reason = r->reas;
         rc.text = r->reast;
         rc.creator = r->negative ? r->crea : r->orig;
         rc.octets = raw_octets(r, level, octets, cap);
         store_put_receipt(b, &rc);
-        if (d.id != 0 && honest)
+        if (d.id != 0 && may && honest)
             settle(b, &d, r, text, now);
         else if (d.id != 0)
-            store_add_event(b, d.id, now, "receipt refused", why.text);
+            store_add_event(b, d.id, now, "receipt refused", may ? why.text : text);
         ok = store_commit(g->store, b, err);
     }
     if (ok) {
         atomic_fetch_add(&g->n.receipts_in, 1);
-        log_taken(r, &d, partner, text);
+        log_taken(r, &d, partner, may, text);
         if (!honest)
             log_event(LOG_ERROR, "oftp2.receipt.refused", "partner", partner, "document",
                       log_num(d.id), "reason", why.text, "look_at",
                       "acknowledgment_verification_certificate of the partner", NULL);
     }
+out:
     free(octets);
     store_batch_free(b);
     arena_free(&a);
     return ok;
 }
 
-bool receipt_take(struct gateway *g, const struct oftp_response *r, int level, const char *own,
-                  const char *peer, const char *partner, struct err *err)
+bool receipt_take(struct gateway *g, const struct oftp_response *r, int level, const char *peer,
+                  const char *partner, unsigned *odd, struct err *err)
 {
-    (void)own;
-    (void)peer;
     /* The state may change between the look and the commit: then the look was too early. */
     for (int tries = 0; tries < 5; tries++) {
-        if (take_once(g, r, level, partner, err))
+        if (take_once(g, r, level, peer, partner, odd, err))
             return true;
         if (err->kind != FAIL_AGAIN)
             return false;

@@ -13,6 +13,7 @@ static void init_locks(struct gateway *g)
 
     pthread_mutex_init(&g->lock, NULL);
     pthread_mutex_init(&g->apply, NULL);
+    pthread_mutex_init(&g->operators, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&g->session_left, &attr);
@@ -99,6 +100,7 @@ static void free_all(struct gateway *g)
     pthread_cond_destroy(&g->session_left);
     pthread_mutex_destroy(&g->lock);
     pthread_mutex_destroy(&g->apply);
+    pthread_mutex_destroy(&g->operators);
     free(g);
 }
 
@@ -269,26 +271,49 @@ static bool change(struct gateway *g, struct store_batch *b, const char *who, co
     return ok;
 }
 
-/* What the partner rejected after it had it would be a duplicate under its old stamp. */
-static void new_stamp(struct gateway *g, struct store_batch *b, struct arena *a,
-                      struct document *d)
+/* What the partner rejected after it had it would be a duplicate under its old stamp. Comes behind
+ * the change of state, which sees to it that nothing has changed since d was read. */
+static bool new_stamp(struct gateway *g, struct store_batch *b, struct arena *a,
+                      struct document *d, int64_t now, struct err *err)
 {
     struct oftp_sfid f;
 
     sfid_from_props(&f, &d->props);
-    gateway_stamp(g, f.date, f.time);
+    if (!stamp_unused(g, &f, err))
+        return false;
     d->identity_key = oftp_identity_key(a, f.dsn, f.date, f.time, f.orig, f.dest);
     props_from_sfid(&d->props, a, &f, OFTP_20);
+    d->state = DOC_SEALED;
+    d->changed_ms = now;
+    d->reason = "";
+    d->progress = d->records = 0;
     store_put_document(b, d);
+    return true;
 }
 
-bool gateway_retry(struct gateway *g, int64_t id, const char *who, struct err *err)
+static bool retry_outbound(struct gateway *g, struct store_batch *b, struct arena *a,
+                           struct document *d, struct job *j, const char *who, struct err *err)
+{
+    bool rejected = d->state == DOC_REJECTED, sealed = d->raw.kind != PAYLOAD_NONE;
+    int64_t now = j->not_before_ms;
+
+    j->kind = sealed ? JOB_SEND : JOB_SEAL;
+    j->own = d->own;
+    j->peer = d->peer;
+    store_set_progress(b, d->id, 0, 0);
+    store_set_state(b, d->id, DOC_BIT(d->state), sealed ? DOC_SEALED : DOC_QUEUED, now, "retry",
+                    who, "");
+    return !rejected || new_stamp(g, b, a, d, now, err);
+}
+
+static bool retry(struct gateway *g, int64_t id, const char *who, struct err *err)
 {
     struct arena a = { 0 };
     struct document d = { 0 };
     struct store_batch *b = NULL;
-    struct job j = { 0 };
-    int64_t now = net_wall_ms();
+    struct job j = { .id = store_next_id(g->store),
+                     .document_id = id,
+                     .not_before_ms = net_wall_ms() };
     bool ok = load(g, id, &a, &d, err);
 
     if (ok && d.state != DOC_FAILED && d.state != DOC_REJECTED)
@@ -297,37 +322,37 @@ bool gateway_retry(struct gateway *g, int64_t id, const char *who, struct err *e
                   (long long)id, document_state_name(d.state));
     if (ok && (b = store_batch_new()) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (ok && d.outbound) {
+        ok = retry_outbound(g, b, &a, &d, &j, who, err);
+    } else if (ok) {
+        bool opened = d.opened.kind != PAYLOAD_NONE;
+
+        j.kind = opened ? JOB_PROCESS : JOB_OPEN;
+        store_set_state(b, id, DOC_BIT(d.state), opened ? DOC_OPENED : DOC_RECEIVED,
+                        j.not_before_ms, "retry", who, "");
+    }
     if (ok) {
-        j.id = store_next_id(g->store);
-        j.document_id = id;
-        j.not_before_ms = now;
-        if (d.outbound) {
-            bool sealed = d.raw.kind != PAYLOAD_NONE;
-
-            j.kind = sealed ? JOB_SEND : JOB_SEAL;
-            j.own = d.own;
-            j.peer = d.peer;
-            if (d.state == DOC_REJECTED)
-                new_stamp(g, b, &a, &d);
-            store_set_progress(b, id, 0, 0);
-            store_set_state(b, id, DOC_BIT(d.state), sealed ? DOC_SEALED : DOC_QUEUED, now,
-                            "retry", who, "");
-        } else {
-            bool opened = d.opened.kind != PAYLOAD_NONE;
-
-            j.kind = opened ? JOB_PROCESS : JOB_OPEN;
-            store_set_state(b, id, DOC_BIT(d.state), opened ? DOC_OPENED : DOC_RECEIVED, now,
-                            "retry", who, "");
-        }
         store_put_job(b, &j);
         ok = change(g, b, who, "retry", id, err);
+    } else {
+        store_batch_free(b);
     }
     arena_free(&a);
     return ok;
 }
 
-bool gateway_acknowledge(struct gateway *g, int64_t id, bool positive, const char *text,
-                         const char *who, struct err *err)
+bool gateway_retry(struct gateway *g, int64_t id, const char *who, struct err *err)
+{
+    bool ok;
+
+    pthread_mutex_lock(&g->operators);
+    ok = retry(g, id, who, err);
+    pthread_mutex_unlock(&g->operators);
+    return ok;
+}
+
+static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char *text,
+                        const char *who, struct err *err)
 {
     struct snapshot *sn = gateway_snapshot(g);
     struct arena a = { 0 };
@@ -362,18 +387,67 @@ bool gateway_acknowledge(struct gateway *g, int64_t id, bool positive, const cha
     return ok;
 }
 
-bool gateway_cancel(struct gateway *g, int64_t id, const char *who, struct err *err)
+bool gateway_acknowledge(struct gateway *g, int64_t id, bool positive, const char *text,
+                         const char *who, struct err *err)
+{
+    bool ok;
+
+    pthread_mutex_lock(&g->operators);
+    ok = acknowledge(g, id, positive, text, who, err);
+    pthread_mutex_unlock(&g->operators);
+    return ok;
+}
+
+static bool try_lease(struct gateway *g, const struct job *j, bool *got_it, struct err *err)
+{
+    struct arena a = { 0 };
+    struct job got = { 0 };
+    int64_t now = net_wall_ms();
+    bool found = false;
+    bool ok = store_take_job(g->store, 1u << j->kind, j->own, j->peer, j->id - 1,
+                             now > j->not_before_ms ? now : j->not_before_ms, LEASE_MS, &a,
+                             &got, &found, err);
+
+    *got_it = ok && found && got.id == j->id;
+    if (ok && found && !*got_it)
+        store_release_job(g->store, got.id);
+    arena_free(&a);
+    return ok;
+}
+
+/* Takes the lease of a job that waits: no session has it then, nor can get it. One that is only
+ * being told that a call failed is had in a moment. */
+static bool lease(struct gateway *g, const struct job *j, struct err *err)
+{
+    uint64_t until = net_now_ms() + 2000;
+    bool got_it = false;
+
+    for (;;) {
+        if (!try_lease(g, j, &got_it, err) || got_it)
+            return got_it;
+        if (net_now_ms() >= until)
+            return FAIL(
+                err, FAIL_LOCAL, 409,
+                "document %lld is being sent at the moment: wait until the session ends",
+                (long long)j->document_id);
+        (void)usleep(10000);
+    }
+}
+
+static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *err)
 {
     struct arena a = { 0 };
     struct document d = { 0 };
     struct store_batch *b = NULL;
     struct job *jobs = NULL;
-    size_t n = 0;
+    size_t n = 0, held = 0;
     bool ok = load(g, id, &a, &d, err) && store_jobs(g->store, id, &a, &jobs, &n, err);
 
     if (ok && (!d.outbound || (d.state != DOC_SEALED && d.state != DOC_QUEUED)))
         ok = FAIL(err, FAIL_LOCAL, 409, "document %lld is %s: only what waits can be cancelled",
                   (long long)id, document_state_name(d.state));
+    while (ok && held < n && (ok = lease(g, &jobs[held], err)))
+        held++;
     if (ok && (b = store_batch_new()) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     if (ok) {
@@ -383,6 +457,18 @@ bool gateway_cancel(struct gateway *g, int64_t id, const char *who, struct err *
             store_end_job(b, jobs[i].id);
         ok = change(g, b, who, "cancel", id, err);
     }
+    for (size_t i = 0; !ok && i < held; i++)
+        store_release_job(g->store, jobs[i].id);
     arena_free(&a);
+    return ok;
+}
+
+bool gateway_cancel(struct gateway *g, int64_t id, const char *who, struct err *err)
+{
+    bool ok;
+
+    pthread_mutex_lock(&g->operators);
+    ok = cancel(g, id, who, err);
+    pthread_mutex_unlock(&g->operators);
     return ok;
 }

@@ -18,6 +18,7 @@ struct gateway_outgoing {
     uint8_t *record; /* V, secured: the record under way */
     uint64_t source; /* octets taken from the caller */
     bool records;
+    bool committed;
 };
 
 void gateway_stamp(struct gateway *g, char date[9], char time_text[11])
@@ -59,9 +60,7 @@ bool outbound_key_taken(struct gateway *g, const char *key, int64_t but_id, bool
     return ok;
 }
 
-/* A stamp with which no file of this name went to this destination before: the partner would
- * take the new one for the old one, sent again. */
-static bool stamp_unused(struct gateway *g, struct oftp_sfid *f, struct err *err)
+bool stamp_unused(struct gateway *g, struct oftp_sfid *f, struct err *err)
 {
     bool taken = true;
 
@@ -292,6 +291,7 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
                            now + (int64_t)o->g->rt->oftp2_server.duplicate_memory_ms);
         ok = store_commit(o->g->store, b, err);
     }
+    o->committed = ok;
     store_batch_free(b);
     return ok;
 }
@@ -321,8 +321,19 @@ bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id, struc
 
 void gateway_send_free(struct gateway_outgoing *o)
 {
+    struct payload_ref index;
+    struct err err;
+    bool found = false;
+
     if (o == NULL)
         return;
+    /* What was made durable and then not committed: nobody would look for it before a restart. */
+    if (!o->committed && o->raw != NULL) {
+        payload_remove(o->g->store, &o->d.raw);
+        if (o->index != NULL && payload_index_ref(o->g->store, o->d.id, &index, &found, &err) &&
+            found)
+            payload_remove(o->g->store, &index);
+    }
     payload_writer_free(o->raw);
     payload_writer_free(o->index);
     arena_free(&o->arena);

@@ -76,9 +76,11 @@ uint64_t session_write_deadline(const struct session *s)
 
 /* ---- log-on ------------------------------------------------------------------------------ */
 
-static void set_partner(struct session *s, const char *name, const char *code)
+static void set_partner(struct session *s, const char *own, const char *name, const char *code)
 {
     pthread_mutex_lock(&s->g->lock);
+    if (own != s->own)
+        (void)text_copy(s->own, sizeof(s->own), own);
     (void)text_copy(s->partner_name, sizeof(s->partner_name), name);
     (void)text_copy(s->peer, sizeof(s->peer), code);
     pthread_mutex_unlock(&s->g->lock);
@@ -204,9 +206,9 @@ static bool on_ssid(struct session *s, const struct oftp_event *ev, struct oftp_
     s->logon = l;
     s->partner = l->partner;
     p = l->partner != NULL ? l->partner->cfg : NULL;
-    set_partner(s, l->partner != NULL ? l->partner->name : l->from.code, ev->ssid->code);
+    set_partner(s, l->to.code, l->partner != NULL ? l->partner->name : l->from.code,
+                ev->ssid->code);
     (void)text_copy(s->peer_pswd, sizeof(s->peer_pswd), ev->ssid->pswd);
-    (void)text_copy(s->own, sizeof(s->own), l->to.code);
     config_common(s, p, &cfg);
     (void)text_copy(cfg.code, sizeof(cfg.code), l->to.code);
     (void)text_copy(cfg.pswd, sizeof(cfg.pswd), l->to.password);
@@ -241,8 +243,8 @@ static bool on_response(struct session *s, const struct oftp_event *ev, struct e
 {
     struct err why = { 0 };
 
-    if (!receipt_take(s->g, ev->response, oftp_session_level(s->oftp), s->own, s->peer,
-                      s->partner_name, &why)) {
+    if (!receipt_take(s->g, ev->response, oftp_session_level(s->oftp), s->peer, s->partner_name,
+                      &s->odd_receipts, &why)) {
         log_event(LOG_ERROR, "oftp2.receipt.store", "session", log_num(s->id), "partner",
                   s->partner_name, "reason", why.text, NULL);
         oftp_session_abort(s->oftp, ESID_RESOURCES, "the response cannot be stored: try later");
@@ -439,7 +441,7 @@ static void open_engine(struct session *s)
         (void)text_copy(cfg.peer_pswd, sizeof(cfg.peer_pswd), s->partner->party.password);
         cfg.peer_pswd_any = s->partner->party.password_any;
         (void)text_copy(s->peer_pswd, sizeof(s->peer_pswd), s->partner->party.password);
-        set_partner(s, s->partner->name, s->partner->party.code);
+        set_partner(s, s->own, s->partner->name, s->partner->party.code);
     } else {
         config_common(s, NULL, &cfg);
     }

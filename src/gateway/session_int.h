@@ -15,6 +15,7 @@ struct incoming {
     struct payload_writer *raw;
     struct payload_writer *index; /* V: lengths of records */
     uint64_t next_checkpoint;
+    bool too_large;
     bool stored; /* the document's row exists */
     bool failed; /* what came last was not taken: no restart point there */
 };
@@ -65,7 +66,10 @@ struct session {
     struct job receipt_job; /* waiting for RTR; .id 0: none */
     int64_t last_send_job;  /* jobs up to this id were tried in this session */
     int64_t last_receipt_job;
-    unsigned awaited; /* documents taken whose receipt may still come in this session */
+    unsigned refusals;     /* files refused to the partner       */
+    unsigned odd_receipts; /* that matched nothing, or came again */
+    uint64_t jobs_seen;    /* of store_wait_jobs                 */
+    unsigned awaited;      /* documents taken whose receipt may still come in this session */
     uint64_t linger_until;
 
     /* for the API, under gateway.lock or atomic */
@@ -109,6 +113,10 @@ const struct listener *incoming_decide(struct session *s, const struct snapshot 
 bool incoming_offer(struct session *s, const struct oftp_sfid *sfid, struct err *err);
 bool incoming_data(struct session *s, const struct oftp_event *ev, struct err *err);
 bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *err);
+/* Keeps the file of this identity from being received until the other is called; false when a
+ * session receives it now. One at a time. */
+bool incoming_reserve(struct gateway *g, const char *key);
+void incoming_unreserve(struct gateway *g);
 /* The session ended in the middle: keeps what came, for a restart. */
 void incoming_cut(struct session *s);
 

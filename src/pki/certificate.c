@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <stdlib.h>
 
 /* A chain is two to four long in practice; a set of authorities some hundreds. */
@@ -27,12 +28,23 @@ static bool at_end(void)
     return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
-/* libcrypto's own would ask at the terminal. Called: the key is encrypted. */
-static int no_password(char *buffer, int cap, int writing, void *asked)
+struct password {
+    const char *text; /* NULL: none */
+    bool asked;       /* the key is encrypted */
+};
+
+/* libcrypto's own would ask at the terminal. */
+static int give_password(char *buffer, int cap, int writing, void *ctx)
 {
-    (void)buffer, (void)cap, (void)writing;
-    *(bool *)asked = true;
-    return -1;
+    struct password *pw = ctx;
+    size_t n = pw->text == NULL ? 0 : strlen(pw->text);
+
+    (void)writing;
+    pw->asked = true;
+    if (pw->text == NULL || n > (size_t)cap)
+        return -1;
+    memcpy(buffer, pw->text, n);
+    return (int)n;
 }
 
 static BIO *source(struct span pem, const char *what, struct err *err)
@@ -67,6 +79,26 @@ static bool keep(struct pki_certificate *c, X509 *cert, struct err *err)
     return true;
 }
 
+/* A certificate is longer than 127 octets, so its second octet is no character. */
+static bool is_der(struct span text)
+{
+    return text.n > 2 && text.p[0] == 0x30 && text.p[1] > 0x80;
+}
+
+static bool read_der(struct pki_certificate *c, struct span der, struct err *err)
+{
+    const unsigned char *p = der.p;
+
+    c->leaf = der.n > PKI_PEM_MAX ? NULL : d2i_X509(NULL, &p, (long)der.n);
+    if (c->leaf == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "the certificate (DER) is damaged: %s", reason());
+    if (p != der.p + der.n)
+        return FAIL(err, FAIL_LOCAL, 0,
+                    "there are octets behind the certificate (DER); write several "
+                    "certificates as PEM");
+    return true;
+}
+
 static bool read_certificates(struct pki_certificate *c, struct span pem, struct err *err)
 {
     BIO *bio = source(pem, "certificate's PEM text", err);
@@ -93,40 +125,52 @@ static bool read_certificates(struct pki_certificate *c, struct span pem, struct
     return ok;
 }
 
-static bool read_key(struct pki_certificate *c, struct span pem, struct err *err)
+static bool belongs(const struct pki_certificate *c, struct err *err)
+{
+    char subject[128];
+
+    if (X509_check_private_key(c->leaf, c->key) == 1)
+        return true;
+    pki_subject(c->leaf, subject, sizeof(subject));
+    return FAIL(err, FAIL_LOCAL, 0, "the private key does not belong to the certificate '%s'",
+                subject);
+}
+
+static bool read_key(struct pki_certificate *c, struct span pem, const char *password,
+                     struct err *err)
 {
     BIO *bio = source(pem, "private key's PEM text", err);
     /* libcrypto says only "unsupported" of a text that holds something else */
     static const char begin[] = "PRIVATE KEY-----";
-    bool asked = false, ok = false;
-    char subject[128];
+    struct password pw = { .text = password };
+    bool ok = false;
 
     if (bio == NULL)
         return false;
-    c->key = PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked);
-    if (c->key == NULL && asked)
+    c->key = PEM_read_bio_PrivateKey(bio, NULL, give_password, &pw);
+    if (c->key == NULL && pw.asked && password == NULL)
         FAIL(err, FAIL_LOCAL, 0,
-             "the private key is encrypted with a pass phrase; store it without one "
-             "(openssl pkey -in KEY -out NEW) in a file only this program can read");
+             "the private key is encrypted with a pass phrase; give it in key_password, or "
+             "store the key without one (openssl pkey -in KEY -out NEW) in a file only this "
+             "program can read");
+    else if (c->key == NULL && pw.asked)
+        FAIL(err, FAIL_LOCAL, 0,
+             "the private key cannot be decrypted: key_password is wrong, or the key damaged");
     else if (c->key == NULL && memmem(pem.p, pem.n, begin, strlen(begin)) == NULL)
         FAIL(err, FAIL_LOCAL, 0,
              "no private key in the key's PEM text; it begins with "
              "-----BEGIN PRIVATE KEY-----");
     else if (c->key == NULL)
         FAIL(err, FAIL_LOCAL, 0, "the private key is damaged: %s", reason());
-    else if (X509_check_private_key(c->leaf, c->key) != 1) {
-        pki_subject(c->leaf, subject, sizeof(subject));
-        FAIL(err, FAIL_LOCAL, 0, "the private key does not belong to the certificate '%s'",
-             subject);
-    } else
-        ok = true;
+    else
+        ok = belongs(c, err);
     ERR_clear_error();
     BIO_free(bio);
     return ok;
 }
 
-bool pki_certificate_read(struct span pem, struct span key_pem, struct pki_certificate **out,
-                          struct err *err)
+bool pki_certificate_read_password(struct span cert, struct span key, const char *password,
+                                   struct pki_certificate **out, struct err *err)
 {
     struct pki_certificate *c = calloc(1, sizeof(*c));
     bool ok = false;
@@ -136,14 +180,91 @@ bool pki_certificate_read(struct span pem, struct span key_pem, struct pki_certi
         FAIL(err, FAIL_LOCAL, 0, "out of memory");
         goto out;
     }
-    if (!read_certificates(c, pem, err))
+    if (!(is_der(cert) ? read_der(c, cert, err) : read_certificates(c, cert, err)))
         goto out;
-    if (key_pem.n > 0 && !read_key(c, key_pem, err))
+    if (key.n > 0 && !read_key(c, key, password, err))
         goto out;
     *out = c;
     c = NULL;
     ok = true;
 out:
+    ERR_clear_error();
+    pki_certificate_free(c);
+    return ok;
+}
+
+bool pki_certificate_read(struct span cert, struct span key, struct pki_certificate **out,
+                          struct err *err)
+{
+    return pki_certificate_read_password(cert, key, NULL, out, err);
+}
+
+/* ---- PKCS#12 ---- */
+
+/* With the password, or for "" and NULL with either way of writing none. */
+static bool unlocked(PKCS12 *p12, const char **password)
+{
+    if (*password != NULL && **password != '\0')
+        return PKCS12_verify_mac(p12, *password, -1) == 1;
+    *password = NULL;
+    if (!PKCS12_mac_present(p12) || PKCS12_verify_mac(p12, NULL, 0) == 1)
+        return true;
+    *password = "";
+    return PKCS12_verify_mac(p12, "", 0) == 1;
+}
+
+static bool unpack(struct pki_certificate *c, PKCS12 *p12, const char *password,
+                   struct err *err)
+{
+    if (!unlocked(p12, &password))
+        return FAIL(err, FAIL_LOCAL, 0,
+                    "the PKCS#12 file cannot be opened: pkcs12_password is wrong, or the file "
+                    "damaged");
+    if (PKCS12_parse(p12, password, &c->key, &c->leaf, &c->chain) != 1)
+        return FAIL(err, FAIL_LOCAL, 0,
+                    "the PKCS#12 file cannot be read: %s; when it is encrypted with RC2, write "
+                    "it anew (openssl pkcs12 -legacy -in OLD -out PEM; openssl pkcs12 -export "
+                    "-in PEM -out NEW)",
+                    reason());
+    if (c->chain == NULL && (c->chain = sk_X509_new_null()) == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (c->leaf == NULL && c->key == NULL)
+        c->leaf = sk_X509_shift(c->chain);
+    if (c->leaf == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "the PKCS#12 file holds no certificate%s",
+                    c->key != NULL ? " for its private key" : "");
+    return c->key == NULL || belongs(c, err);
+}
+
+bool pki_pkcs12_read(struct span der, const char *password, struct pki_certificate **out,
+                     struct err *err)
+{
+    struct pki_certificate *c = calloc(1, sizeof(*c));
+    const unsigned char *p = der.p;
+    PKCS12 *p12 = NULL;
+    bool ok = false;
+
+    ERR_clear_error();
+    if (c == NULL) {
+        FAIL(err, FAIL_LOCAL, 0, "out of memory");
+        goto out;
+    }
+    if (der.n > 0 && der.n <= PKI_PEM_MAX)
+        p12 = d2i_PKCS12(NULL, &p, (long)der.n);
+    if (p12 == NULL)
+        ok = FAIL(err, FAIL_LOCAL, 0,
+                  "it is no PKCS#12 file (usually .p12 or .pfx), or longer "
+                  "than %d octets",
+                  PKI_PEM_MAX);
+    else
+        ok = unpack(c, p12, password, err);
+    if (!ok)
+        goto out;
+    *out = c;
+    c = NULL;
+out:
+    ERR_clear_error();
+    PKCS12_free(p12);
     pki_certificate_free(c);
     return ok;
 }

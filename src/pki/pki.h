@@ -11,7 +11,10 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-enum { PKI_PEM_MAX = 256 * 1024 }; /* octets of PEM text taken from one source */
+enum {
+    PKI_PEM_MAX = 256 * 1024,       /* octets of PEM, DER or PKCS#12 taken from one source */
+    PKI_CRL_MAX = 16 * 1024 * 1024, /* octets of a revocation list                         */
+};
 
 struct pki_certificate {
     X509 *leaf; /* the first certificate */
@@ -63,7 +66,7 @@ void pki_set_free(struct pki_set *set);
 
 enum pki_use { PKI_SIGN = 1, PKI_ENCRYPT = 2, PKI_SERVER = 4, PKI_CLIENT = 8 };
 
-/* By key usage and extended key usage; a certificate without them may do all. */
+/* By key usage, for TLS also by extended key usage; a certificate without them may do all. */
 bool pki_usage_allows(const X509 *cert, enum pki_use use);
 /* Whole days until the certificate ends, 0 in its last 24 hours, negative afterwards. */
 int pki_days_left(const X509 *cert, int64_t now_s);

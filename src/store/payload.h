@@ -7,8 +7,8 @@
 
 #include "store/store.h"
 
-#include <sys/types.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 struct fs_ops {
     int (*open)(int dirfd, const char *path, int flags, mode_t mode);

@@ -20,14 +20,25 @@ struct store_batch;
 
 enum document_state {
     /* inbound */
-    DOC_RECEIVING = 1, DOC_RECEIVED, DOC_OPENED, DOC_PROCESSING, DOC_PROCESSED, DOC_REFUSED,
+    DOC_RECEIVING = 1,
+    DOC_RECEIVED,
+    DOC_OPENED,
+    DOC_PROCESSING,
+    DOC_PROCESSED,
+    DOC_REFUSED,
     /* both */
     DOC_FAILED,
     /* outbound */
-    DOC_QUEUED, DOC_SEALED, DOC_SENDING, DOC_SENT, DOC_ACKNOWLEDGED, DOC_REJECTED, DOC_OVERDUE,
+    DOC_QUEUED,
+    DOC_SEALED,
+    DOC_SENDING,
+    DOC_SENT,
+    DOC_ACKNOWLEDGED,
+    DOC_REJECTED,
+    DOC_OVERDUE,
 };
 #define DOC_BIT(state) (1u << (state))
-#define DOC_ANY 0xFFFFFFFFu
+#define DOC_ANY        0xFFFFFFFFu
 
 const char *document_state_name(enum document_state st); /* "receiving"; "?" */
 /* False when there is no such name. */
@@ -47,16 +58,16 @@ struct document {
     int64_t id; /* > 0, ascending */
     bool outbound;
     enum document_state state;
-    const char *protocol;  /* "oftp2", "as2" */
-    const char *listener;  /* the process (inbound) or step/command that made it (outbound) */
-    const char *partner;   /* the trading partner's name where known, else its ODETTE ID    */
-    const char *from, *to; /* originator and destination identifiers                        */
+    const char *protocol;   /* "oftp2", "as2" */
+    const char *listener;   /* the process (inbound) or step/command that made it (outbound) */
+    const char *partner;    /* the trading partner's name where known, else its ODETTE ID    */
+    const char *from, *to;  /* originator and destination identifiers                        */
     const char *own, *peer; /* session partners: our SSIDCODE and theirs                    */
-    const char *name;      /* SFIDDSN or file name */
+    const char *name;       /* SFIDDSN or file name */
     const char *identity_key; /* what makes it the same file again; see store_find_seen     */
     int64_t created_ms, changed_ms;
-    uint64_t size;            /* of the opened document, octets */
-    struct payload_ref raw;   /* as on the wire                */
+    uint64_t size;          /* of the opened document, octets */
+    struct payload_ref raw; /* as on the wire                */
     struct payload_ref opened;
     uint64_t progress, total; /* octets moved so far, durable; octets in all where known    */
     uint64_t records;         /* F and V: records in raw/so far                             */
@@ -99,7 +110,7 @@ struct job {
 struct deployment {
     const char *kind, *name; /* "process", "partner", "identity", "certificate" */
     int64_t version;         /* 1, 2, ... */
-    int64_t since;           /* order in which its listening key was deployed: a store-wide count */
+    int64_t since; /* order in which its listening key was deployed: a store-wide count */
     bool paused;
     int64_t at_ms;
     const char *text; /* the YAML document */
@@ -140,7 +151,8 @@ struct store_batch *store_batch_new(void);
 void store_batch_free(struct store_batch *b);
 
 /* Everything handed to a batch is copied. */
-void store_put_document(struct store_batch *b, const struct document *d); /* insert or replace */
+void store_put_document(struct store_batch *b,
+                        const struct document *d); /* insert or replace */
 /* Moves a document that is in one of `from` (DOC_BIT) to `to`, with its event. Otherwise the
  * commit fails with FAIL_AGAIN. reason: kept with the document when not NULL. */
 void store_set_state(struct store_batch *b, int64_t id, unsigned from, enum document_state to,
@@ -178,7 +190,7 @@ MUST_CHECK bool store_commit(struct store *s, struct store_batch *b, struct err 
 MUST_CHECK bool store_get_document(struct store *s, int64_t id, struct arena *a,
                                    struct document *d, bool *found, struct err *err);
 
-struct document_filter { /* NULL and 0: any */
+struct document_filter {                                  /* NULL and 0: any */
     const char *state, *partner, *protocol, *name, *text; /* text: prefix of name, from or to */
     const char *listener;
     int direction; /* 1 inbound, 2 outbound */

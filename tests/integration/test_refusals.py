@@ -346,7 +346,7 @@ def test_no_storage(gateway):
     f = File(random.Random(1).randbytes(900_000), dsn='LATER')
     with r.call() as me:
         me.send_file(f, stop_after=700_000)
-        me.reset()
+        scene.break_off(r, me, 650_000)
     kept = scene.partial(r, 600_000)['progress'] // oftp.BLOCK
     with r.call() as me, no_more_files(g):
         try:

@@ -49,7 +49,8 @@ def cut(relation, file, octets, rest=0, **options):
     """Sends a file up to some point and breaks the connection; what the gateway keeps of it."""
     with relation.call(**options) as me:
         me.send_file(file, rest=rest, stop_after=octets)
-        me.reset()
+        start = sum(map(len, file.records[:rest])) if file.counts_records else rest * BLOCK
+        scene.break_off(relation, me, start + octets * 0.9)
     sessions_gone(relation.gateway)
     kept = relation.documents(state='receiving')
     return kept[0] if kept else None

@@ -202,6 +202,16 @@ def sessions_gone(gateway, timeout=20):
                        'sessions to be gone')
 
 
+def break_off(relation, me, octets):
+    """Breaks the connection once the gateway has read so many octets of the file: a reset takes
+    along what was not read."""
+    def there():
+        return any(x['done'] >= octets for x in relation.gateway.get('/api/v1/sessions')['sessions']
+                   if x['partner'] == relation.name)
+    waybill.wait_until(there, 20, f'{octets} octets of {relation.name} to be received')
+    me.reset()
+
+
 def partial(relation, octets, timeout=20):
     """Waits until a cut transfer left at least so many octets; the document."""
     def there():

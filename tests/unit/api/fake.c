@@ -103,6 +103,7 @@ bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
     g->committed = false;
     *out = calloc(1, sizeof(**out));
     (*out)->g = g;
+    atomic_fetch_add(&g->begun, 1);
     return true;
 }
 
@@ -125,6 +126,8 @@ bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id, struc
 
 void gateway_send_free(struct gateway_outgoing *o)
 {
+    if (o != NULL)
+        atomic_fetch_add(&o->g->freed, 1);
     free(o);
 }
 

@@ -13,7 +13,8 @@ struct gateway {
     int fail_wire;        /* not 0: calls fail with this status   */
     uint64_t sent_octets; /* of the document handed in last       */
     uint8_t sent_sum;     /* all its octets, added                */
-    bool committed;
+    atomic_bool committed;
+    atomic_int begun, freed; /* documents handed in */
     atomic_bool stop;
     atomic_int traces; /* open ones */
 };

@@ -1,4 +1,4 @@
-/* OFTP2-C129: what we seal we open: all layer combinations, algorithms, sizes; DER and BER. */
+/* What we seal we open: all layer combinations, algorithms, sizes; DER and BER. */
 #include "support.h"
 
 #include "cms/algorithms.h"

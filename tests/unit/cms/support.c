@@ -221,7 +221,7 @@ struct bytes to_ber(struct span der, size_t segment)
 {
     static const uint8_t enveloped[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3 };
     struct bytes out = { 0 };
-    struct span s = der, content, oid;
+    struct span s = der, content = s, oid = s;
     uint8_t id;
 
     assert_true(ber_element(&s, &id, &content) && ber_element(&content, &id, &oid));

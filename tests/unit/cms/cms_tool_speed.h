@@ -1,0 +1,1 @@
+int cms_tool_speed(unsigned long megabytes);
