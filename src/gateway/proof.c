@@ -174,7 +174,8 @@ bool session_respond(struct session *s, struct span auch, struct err *err)
         return false;
     o.keys = keys.list;
     o.keys_n = keys.n;
-    ok = cms_open_octets(&o, auch, 1024, &plain, &n, NULL, NULL, err);
+    ok = cms_open_octets(&o, auch, 1024, &plain, &n, NULL, NULL, err) ||
+         err_context(err, "session_authentication_challenge_certificate");
     /* Whatever else was decrypted goes nowhere: this is an oracle on the key (section 11). */
     if (ok && n != OFTP_CHALLENGE_SIZE)
         ok = FAIL(err, FAIL_TRUST, 0,

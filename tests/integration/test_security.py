@@ -192,7 +192,6 @@ def test_a_wrong_authentication_certificate_ends_the_session(pair, setting):
     """OFTP2-C50 OFTP2-C52"""
     r = pair.relation(auth=True, wrong={setting: 'stranger'})
     n = r.send(EDI)
-    side = pair.acme if setting in ('encrypting', 'plant_challenge') else pair.plant
     waybill.wait_until(lambda: 'ESID 11' in str(document(pair.acme, n)) or
                        'authentication' in str(document(pair.acme, n)), 20, 'ESID 11')
     assert document(pair.acme, n)['state'] == 'sealed'
