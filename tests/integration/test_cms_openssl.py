@@ -240,7 +240,7 @@ def compressed(stream, indefinite=False, segment=None, algorithm=ZLIB):
 def test_we_inflate_what_zlib_deflates(content, level):
     stream = zlib.compress(content, level)
     for sealed in (compressed(stream), compressed(stream, True), compressed(stream, True, 1000),
-                   compressed(stream, False, 1)):
+                   compressed(stream, False, 1), compressed(stream, True, 1)):
         out, log = tool_open(sealed)
         assert out == content and log == 'compressed zlib -\n'
 
