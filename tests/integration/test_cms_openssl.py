@@ -13,7 +13,7 @@ import zlib
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get('WAYBILL', ROOT / 'build' / 'waybill')).parent
+BUILD = pathlib.Path(os.environ.get('WAYBILL_BINARY', ROOT / 'build' / 'waybill')).parent
 TOOL = BUILD / 'tests' / 'unit' / 'cms' / 'cms_tool'
 
 CIPHERS = ['des-ede3-cbc', 'aes-128-cbc', 'aes-192-cbc', 'aes-256-cbc', 'aes-128-gcm',
