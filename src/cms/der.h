@@ -37,7 +37,7 @@ void der_certificate(struct der *d, const X509 *cert);
 
 static inline struct span der_all(const struct der *d)
 {
-    return span_of(d->octets + (d->cap - d->n), d->n);
+    return d->n > 0 ? span_of(d->octets + (d->cap - d->n), d->n) : span_of("", 0);
 }
 
 /* Moves what was written into a block of its own; d is empty then. Given: free(). NULL after a

@@ -9,8 +9,11 @@ enum { SEGMENT_HEAD = 4, DIRECT = 512 }; /* less room than DIRECT: through s->sm
 
 static void drain(struct seal *s, struct room *out)
 {
-    struct span left = span_of(s->wait.p + s->waiting, s->wait.n - s->waiting);
+    struct span left;
 
+    if (s->wait.n == 0)
+        return;
+    left = span_of(s->wait.p + s->waiting, s->wait.n - s->waiting);
     s->waiting += room_take(out, &left);
     if (left.n == 0)
         s->wait.n = s->waiting = 0;

@@ -131,8 +131,9 @@ def settled(g):
     return not g.get('/api/v1/jobs')['jobs'] and not g.get('/api/v1/sessions')['sessions']
 
 
-def check(sender, receiver, feeder):
-    """Both sides' books against what was handed over. A list of what is wrong."""
+def check(sender, receiver, feeder, **inbound):
+    """Both sides' books against what was handed over. A list of what is wrong. inbound: which of
+    the receiver's documents."""
     wrong = []
     out = all_documents(sender, direction='out')
     if sorted(d['id'] for d in out) != sorted(feeder.ids):
@@ -140,7 +141,7 @@ def check(sender, receiver, feeder):
     for d in out:
         if d['state'] != 'acknowledged':
             wrong.append(f'{sender.name}: document {d["id"]} is {d["state"]}: {d["reason"]}')
-    received = all_documents(receiver, direction='in')
+    received = all_documents(receiver, direction='in', **inbound)
     for d in received:
         if d['state'] != 'processed':
             wrong.append(f'{receiver.name}: document {d["id"]} is {d["state"]}: {d["reason"]}')

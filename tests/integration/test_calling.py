@@ -430,6 +430,26 @@ def test_called_by_hand(plant):
         post(plant, '/api/v1/partners/nobody/call', 404)
 
 
+def test_a_password_of_ours_that_is_missing(gateway):
+    """Nothing is taken to be sent, and nobody is called, with a blank one."""
+    g = gateway()
+    with listening('O0013NOSECRET') as server:
+        scene.apply(g, scene.identity('secretive', 'O0013SECRETIVE', {'secret': 'our-password'}))
+        r = Relation(g, server=server, identity='secretive')
+        assert 'our-password' in r.send(b'x', status=422)['error']
+        post(g, f'/api/v1/partners/{r.name}/call', 202)
+        assert 'our-password' in r.log('call.failed')[0]
+        (g.data / 'secrets').mkdir(exist_ok=True)
+        (g.data / 'secrets' / 'our-password').write_text('HERE\n')
+        post(g, '/api/v1/reload')
+        number = r.send(b'x', name='WAITS')
+        with server.accept() as peer:
+            peer.log_on()
+            assert (peer.peer.code, peer.peer.pswd) == ('O0013SECRETIVE', 'HERE')
+            assert peer.run() == 0
+        scene.wait_document(g, number, 'acknowledged')
+
+
 def test_over_ipv6(plant):
     """OFTP2-C11"""
     with listening('O0013SIX', host='::1') as server:

@@ -145,25 +145,6 @@ struct cms_sign_options sign_options(const struct cms_signer *signer, const EVP_
                                        .now_s = 1800000000 };
 }
 
-struct bytes wrap(uint8_t id, bool indefinite, struct span a, struct span b, struct span c)
-{
-    struct bytes out = { 0 };
-    size_t n = a.n + b.n + c.n;
-    uint8_t head[6] = {
-        id, 0x84, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n
-    };
-
-    if (indefinite)
-        head[1] = 0x80;
-    bytes_put(&out, head, indefinite ? 2 : 6);
-    bytes_put(&out, a.p, a.n);
-    bytes_put(&out, b.p, b.n);
-    bytes_put(&out, c.p, c.n);
-    if (indefinite)
-        bytes_put(&out, "\0\0", 2);
-    return out;
-}
-
 /* One octet string as a constructed one. */
 static void put_segments(struct bytes *out, uint8_t id, struct span content, size_t segment)
 {
@@ -220,13 +201,16 @@ static void convert(struct bytes *out, struct span *in, unsigned depth, bool env
 struct bytes to_ber(struct span der, size_t segment)
 {
     static const uint8_t enveloped[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 3 };
+    static const uint8_t auth[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 23 };
     struct bytes out = { 0 };
     struct span s = der, content = s, oid = s;
     uint8_t id;
 
     assert_true(ber_element(&s, &id, &content) && ber_element(&content, &id, &oid));
     s = der;
-    convert(&out, &s, 0, span_equal(oid, span_of(enveloped, sizeof(enveloped))) || oid.n > 9,
+    convert(&out, &s, 0,
+            span_equal(oid, span_of(enveloped, sizeof(enveloped))) ||
+                span_equal(oid, span_of(auth, sizeof(auth))),
             segment);
     return out;
 }

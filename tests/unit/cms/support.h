@@ -43,9 +43,6 @@ struct bytes seal_with(struct stage *st, struct span content);
 
 struct cms_sign_options sign_options(const struct cms_signer *signer, const EVP_MD *md);
 
-/* BER and DER by hand: one element around the parts. indefinite: with end-of-contents octets. */
-struct bytes wrap(uint8_t id, bool indefinite, struct span a, struct span b, struct span c);
-
 /* The same object with every constructed element of indefinite length and every content octet
  * string (at the place of the content) in segments of `segment` octets. */
 struct bytes to_ber(struct span der, size_t segment);
