@@ -84,6 +84,15 @@ static const char *nearest_component(const struct check *c, enum config_kind kin
     return near;
 }
 
+static bool has_key(const struct config_certificate *x)
+{
+    bool has = x->key_file != NULL || x->pkcs12_file != NULL;
+
+    for (size_t i = 0; i < x->also_n; i++)
+        has = has || x->also[i].key_file != NULL || x->also[i].pkcs12_file != NULL;
+    return has;
+}
+
 static void check_reference(struct check *c, const struct row *row, const char *const *value)
 {
     enum config_kind kind = row->refers == REFERS_PARTNER    ? CONFIG_PARTNER
@@ -100,10 +109,10 @@ static void check_reference(struct check *c, const struct row *row, const char *
                 row->name, kind_name, *value, kind_name, *value,
                 near != NULL ? " (did you mean '" : "", near != NULL ? near : "",
                 near != NULL ? "'?)" : "");
-    } else if (row->refers == REFERS_KEY && to->u.certificate.key_file == NULL) {
+    } else if (row->refers == REFERS_KEY && !has_key(&to->u.certificate)) {
         problem(c, value,
-                "'%s' names the certificate '%s', which has no private key; add key_file to "
-                "that component, or name another",
+                "'%s' names the certificate '%s', which has no private key; add key_file (or "
+                "pkcs12_file) to that component, or name another",
                 row->name, *value);
     } else if (row->refers == REFERS_PARTNER && !to->u.partner.has_oftp2) {
         problem(c, value, "'%s' names the partner '%s', which has no oftp2 settings; add them",
@@ -191,10 +200,66 @@ static bool no_password(const struct config_oftp2_party *p)
     return p->password.value == NULL && p->password.name == NULL && !p->password_any;
 }
 
+/* What a partner's protection needs from the partner and from the identity it names. */
+static void check_partner(struct check *c, const struct config_partner *p)
+{
+    const struct config_component *us =
+        p->identity == NULL ? NULL : find(c, CONFIG_IDENTITY, p->identity);
+
+    if (p->send_encrypted && p->oftp2.encryption_certificate == NULL)
+        problem(c, &p->send_encrypted,
+                "send: {encrypted: true} needs encryption_certificate in this partner: the "
+                "partner's certificate to encrypt to");
+    if (p->send_signed && us != NULL && us->u.identity.oftp2.signing_certificate == NULL)
+        problem(c, &p->send_signed,
+                "send: {signed: true} needs signing_certificate in the identity '%s': our "
+                "certificate, with its key, to sign with",
+                p->identity);
+    if (p->send_signed_receipt && p->oftp2.acknowledgment_verification_certificate == NULL)
+        problem(c, &p->send_signed_receipt,
+                "send: {signed_receipt: true} needs acknowledgment_verification_certificate in "
+                "this partner: the certificate its receipts are verified with");
+    if (p->secure_authentication > 0 &&
+        p->oftp2.session_authentication_encrypting_certificate == NULL)
+        problem(c, &p->secure_authentication,
+                "require_secure_authentication needs "
+                "session_authentication_encrypting_certificate in this partner: the "
+                "certificate its challenge is encrypted to");
+}
+
+/* What a process requires can only be checked, or answered, with these certificates. */
+static void check_required(struct check *c, const struct config_process *p)
+{
+    const struct config_component *partner =
+        p->from_partner == NULL ? NULL : find(c, CONFIG_PARTNER, p->from_partner);
+    const struct config_component *us =
+        p->to_identity == NULL ? NULL : find(c, CONFIG_IDENTITY, p->to_identity);
+    const struct config_oftp2_party *from =
+        partner == NULL ? &p->from : &partner->u.partner.oftp2;
+    const struct config_oftp2_party *to = us == NULL ? &p->to : &us->u.identity.oftp2;
+    bool from_known = (p->from_partner == NULL) == (partner == NULL);
+    bool to_known = (p->to_identity == NULL) == (us == NULL);
+
+    if (p->require.is_signed && from_known && from->signature_verification_certificate == NULL)
+        problem(c, &p->require.is_signed,
+                "require: {signed: true} needs signature_verification_certificate in 'from' or "
+                "the partner it names: the certificate signatures are verified with");
+    if (p->require.encrypted && to_known && to->decryption_certificate == NULL)
+        problem(c, &p->require.encrypted,
+                "require: {encrypted: true} needs decryption_certificate in 'to' or the "
+                "identity it names: our certificate, with its key, to decrypt with");
+    if (p->require.signed_receipt && to_known && to->acknowledgment_signing_certificate == NULL)
+        problem(c, &p->require.signed_receipt,
+                "require: {signed_receipt: true} needs acknowledgment_signing_certificate in "
+                "'to' or the identity it names: our certificate, with its key, to sign "
+                "receipts with");
+}
+
 static void check_process(struct check *c, const struct config_process *p)
 {
     const struct config_component *partner;
 
+    check_required(c, p);
     if (p->from_partner == NULL)
         return; /* in place: the loader has seen to it */
     partner = find(c, CONFIG_PARTNER, p->from_partner);
@@ -216,6 +281,8 @@ static void check_component(struct check *c, const struct config_component *x)
     c->places = x->places;
     c->at = x->at;
     schema_visit(component_mappings[x->kind], x, check_row, c);
+    if (x->kind == CONFIG_PARTNER)
+        check_partner(c, &x->u.partner);
     if (x->kind == CONFIG_PROCESS)
         check_process(c, &x->u.process);
 }

@@ -34,7 +34,7 @@ static const char opening[] =
     "| size | Octets, or with a power of 1024: `4096`, `512K`, `100M`, `2G`, `1T`. |\n"
     "| secret | The value, or `{secret: name}`: see [Secrets](#secrets). |\n"
     "| certificate, identity, partner | The name of a component of this kind. *With key*: one that "
-    "has a `key_file`. |\n"
+    "has a `key_file` or `pkcs12_file`. |\n"
     "| template | Text with `{{names}}` in it: see [Templates](#templates). |\n"
     "\n"
     "Directories and files are absolute paths. YAML anchors, aliases and tags are not used. A text\n"

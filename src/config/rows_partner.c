@@ -1,31 +1,22 @@
-/* The settings of the components certificate, identity and partner. */
+/* The settings of the components identity and partner. */
 #include "config/party_int.h"
 
 #define SECOND_MS UINT64_C(1000)
 #define DAY_MS    (24 * 3600 * SECOND_MS)
+
+enum { LEVEL_SECURE = 5 }; /* OFTP 2.0: the first with CMS */
 
 #define ROWS(table)     .rows = (table), .rows_n = COUNT_OF(table)
 #define PARTNER(member) COMPONENT(u.partner.member)
 
 /* clang-format off */
 
-/* ---- certificate ---- */
-
-static const struct row certificate_rows[] = {
-    { "certificate", ROW_TEXT, COMPONENT(name), .check = check_name, .flags = ROW_REQUIRED,
-      .help = "The name other components refer to." },
-    { "pem", ROW_TEXT, COMPONENT(u.certificate.pem), .flags = ROW_LINES, .max = 256 * 1024,
-      .help = "One or more certificates as PEM text: the certificate itself, then its issuers. Either this or `file`." },
-    { "file", ROW_TEXT, COMPONENT(u.certificate.file), .check = check_path,
-      .help = "Path of a PEM file with the same content." },
-    { "key_file", ROW_TEXT, COMPONENT(u.certificate.key_file), .check = check_path,
-      .help = "Path of the PEM file with the private key of the first certificate, when it is ours. Only the runtime's user should be able to read it." },
-};
-
 /* ---- identity ---- */
 
 static const struct row identity_oftp2_rows[] = {
     IDENTITY_PARTY_ROWS(u.identity.oftp2, ROW_REQUIRED),
+    { "signing_certificate", ROW_TEXT, COMPONENT(u.identity.oftp2.signing_certificate), .refers = REFERS_KEY,
+      .help = "Our certificate, with its key, that we sign the documents we send with." },
 };
 
 static const struct mapping identity_oftp2_mapping = {
@@ -53,6 +44,21 @@ static const struct row retry_rows[] = {
 
 static const struct mapping retry_mapping = {
     .name = "partner.oftp2.retry", ROWS(retry_rows), .help = "What to do when the partner cannot be reached.",
+};
+
+static const struct row send_rows[] = {
+    { "signed", ROW_BOOL, PARTNER(send_signed), .def = "false",
+      .help = "Whether to sign documents, with the identity's `signing_certificate`." },
+    { "encrypted", ROW_BOOL, PARTNER(send_encrypted), .def = "false",
+      .help = "Whether to encrypt documents, to the partner's `encryption_certificate`." },
+    { "compressed", ROW_BOOL, PARTNER(send_compressed), .def = "false",
+      .help = "Whether to compress documents, after signing and before encryption." },
+    { "signed_receipt", ROW_BOOL, PARTNER(send_signed_receipt), .def = "false",
+      .help = "Whether to ask for signed receipts, which are verified with `acknowledgment_verification_certificate`." },
+};
+
+static const struct mapping send_mapping = {
+    .name = "partner.oftp2.send", ROWS(send_rows), .help = "How documents for this partner are protected.",
 };
 
 static const struct word levels[] = {
@@ -102,6 +108,15 @@ static const struct row partner_oftp2_rows[] = {
       .help = "Accept buffers one octet longer than agreed, which some old programs send." },
     { "call_for_receipts", ROW_WORD, PARTNER(call_for_receipts), .def = "yes", .words = yes_no,
       .help = "Whether to call the partner only to bring a receipt. `no`: receipts wait for the next session. Without `host` they always do." },
+    { "encryption_certificate", ROW_TEXT, COMPONENT(u.partner.oftp2.encryption_certificate), .refers = REFERS_CERTIFICATE,
+      .help = "The partner's certificate that documents for it are encrypted to. Several: the valid one that begins last." },
+    { "send", ROW_MAP, .sub = &send_mapping, .help = "How documents for this partner are protected." },
+    { "cipher_suite", ROW_WORD, PARTNER(cipher_suite), .words = cipher_suite_words, .def_shown = "the server's",
+      .help = "Algorithms for documents and receipts sent to this partner." },
+    { "require_secure_authentication", ROW_MAYBE, PARTNER(secure_authentication), .def_shown = "the server's",
+      .help = "Whether both sides must prove, by decrypting a challenge, that they hold their private key (SSIDAUTH). Needs `session_authentication_encrypting_certificate`." },
+    { "accept_unsigned_receipts", ROW_BOOL, PARTNER(accept_unsigned_receipts), .def = "false",
+      .help = "Let a receipt without signature settle a document that asked for a signed one. Only for a partner that cannot sign: such a receipt proves nothing." },
 };
 
 static void partner_done(struct walk *w, const yaml_node_t *node, void *target)
@@ -117,6 +132,9 @@ static void partner_done(struct walk *w, const yaml_node_t *node, void *target)
     if (p->retry_first_ms > p->retry_max_ms)
         walk_problem(w, walk_find(w, node, "retry"),
                      "'first' is longer than 'max'; raise max or lower first");
+    if (p->level_max < LEVEL_SECURE && (p->send_signed || p->send_encrypted || p->send_compressed ||
+                                        p->send_signed_receipt || p->secure_authentication > 0))
+        walk_problem(w, node, "'send' and require_secure_authentication need 'level_max' 2.0");
     if (!p->session_level_encryption &&
         (p->server_ssl_certificate != NULL || p->client_certificate != NULL))
         walk_problem(w, node, "a partner with server_ssl_certificate or client_certificate also "
@@ -133,42 +151,6 @@ static const struct row partner_rows[] = {
       .help = "The name other components refer to." },
     { "oftp2", ROW_MAP, .also = COMPONENT(u.partner.has_oftp2), .sub = &partner_oftp2_mapping,
       .help = "Who the partner is in OFTP2, how to reach it and what was agreed." },
-};
-
-/* clang-format on */
-
-static void certificate_done(struct walk *w, const yaml_node_t *node, void *target)
-{
-    const struct config_certificate *c = &((struct config_component *)target)->u.certificate;
-    const yaml_node_t *pem = walk_find(w, node, "pem");
-
-    if (pem != NULL && walk_find(w, node, "file") != NULL)
-        walk_problem(w, node, "'pem' and 'file' are both given; keep one");
-    else if (pem == NULL && walk_find(w, node, "file") == NULL)
-        walk_problem(w, node,
-                     "'pem' or 'file' is missing: the certificate as PEM text, or the "
-                     "path of a PEM file");
-    if (c->pem == NULL)
-        return;
-    if (strstr(c->pem, "PRIVATE KEY-----") != NULL)
-        walk_problem(w, pem,
-                     "'pem' holds a private key, which would be kept in the store; put "
-                     "it into a file of its own and name that in 'key_file'");
-    else if (strstr(c->pem, "-----BEGIN ") == NULL ||
-             strstr(c->pem, "CERTIFICATE-----") == NULL)
-        walk_problem(w, pem,
-                     "'pem' holds no certificate; paste it from the line "
-                     "-----BEGIN CERTIFICATE----- on");
-}
-
-/* clang-format off */
-const struct mapping mapping_certificate = {
-    .name = "certificate", ROWS(certificate_rows), .size = sizeof(struct config_component), .done = certificate_done,
-    .help = "A certificate of ours or of a partner, with its issuers; with `key_file` also our private key.",
-    .example =
-        "certificate: our-tls\n"
-        "file: /etc/waybill/tls.pem\n"
-        "key_file: /etc/waybill/tls.key\n",
 };
 
 const struct mapping mapping_identity = {
@@ -194,6 +176,9 @@ const struct mapping mapping_partner = {
         "  session_level_encryption: true\n"
         "  identity: us\n"
         "  poll: 15m\n"
-        "  retry: {first: 1m, max: 60m}\n",
+        "  retry: {first: 1m, max: 60m}\n"
+        "  encryption_certificate: acme-encrypt\n"
+        "  acknowledgment_verification_certificate: acme-sign\n"
+        "  send: {signed: true, encrypted: true, compressed: true, signed_receipt: true}\n",
 };
 /* clang-format on */

@@ -223,6 +223,8 @@ static const struct row operation_rows[] = {
     { "from", ROW_MAP, .sub = &from_mapping, .flags = ROW_REQUIRED, .help = "Who documents come from." },
     { "to", ROW_MAP, .sub = &to_mapping, .flags = ROW_REQUIRED, .help = "Which of our names they are for." },
     { "require", ROW_MAP, .sub = &require_mapping, .help = "The security that was agreed." },
+    { "cipher_suites", ROW_TEXTS, PROCESS(cipher_suites), .check = check_cipher_suite, .max = 10, .def_shown = "SFIDCIPH 01 to 07",
+      .help = "The cipher suites that signed or encrypted documents may come with, by the names of `oftp2_server.cipher_suite`." },
     { "acknowledge", ROW_CHOICE, PROCESS(acknowledge), .def = "received", .words = acknowledges,
       .help = "When the receipt (EERP) is sent: once the document is `received` safely; once it is `processed` (a failing process gives a NERP); `manual`, when an operator releases it; or `none`." },
     { "archiving", ROW_MAP, .sub = &archiving_mapping, .help = "Keeps a copy of each opened document." },
@@ -243,8 +245,17 @@ static const struct row operation_rows[] = {
       .help = "Recognise a file sent twice (same name, date, time, origin and destination) and do not deliver it again." },
 };
 
+static void operation_done(struct walk *w, const yaml_node_t *node, void *target)
+{
+    const struct config_process *p = &((const struct config_component *)target)->u.process;
+
+    if (p->cipher_suites != NULL && p->cipher_suites[0] == NULL)
+        walk_problem(w, walk_find(w, node, "cipher_suites"),
+                     "'cipher_suites' is empty; name what may come in, or remove the line");
+}
+
 static const struct mapping operation_mapping = {
-    .name = "process.start.operation", ROWS(operation_rows),
+    .name = "process.start.operation", ROWS(operation_rows), .done = operation_done,
     .help = "The agreement for one direction between one partner (*from*) and one identity (*to*).",
 };
 

@@ -65,19 +65,13 @@ static const struct mapping runtime_mapping = {
     .name = "runtime", ROWS(runtime_rows), .help = "The program itself.",
 };
 
-static const struct word cipher_suites[] = {
-    { .name = "3DES_RSA_SHA1" }, { .name = "AES_RSA_SHA1" }, { .name = "3DES_RSA_SHA256" },
-    { .name = "AES_RSA_SHA256" }, { .name = "3DES_RSA_SHA512" }, { .name = "AES_RSA_SHA512" },
-    { .name = "AES_RSA_SHA3_512" }, { .name = NULL },
-};
-
 #define SERVER(member) AT(oftp2_server.member)
 
 static const struct row oftp2_server_rows[] = {
     { "endpoints", ROW_LIST, SERVER(endpoints), SERVER(endpoints_n), .sub = &endpoint_mapping, .max = 100,
       .help = "The ports to listen on. None: partners cannot call, but we can call them." },
-    { "cipher_suite", ROW_WORD, SERVER(cipher_suite), .def = "AES_RSA_SHA256", .words = cipher_suites, .flags = ROW_LATER,
-      .help = "Algorithms for sealing documents and signing receipts: content encryption, key transport and signature, hash (SFIDCIPH 01 to 07)." },
+    { "cipher_suite", ROW_WORD, SERVER(cipher_suite), .def = "AES_RSA_SHA256", .words = cipher_suite_words,
+      .help = "Algorithms for sealing documents and signing receipts: content encryption, key transport and signature, hash (SFIDCIPH 01 to 10, in this order). The last three, with OAEP and PSS, are understood by few partners." },
     { "require_secure_authentication", ROW_BOOL, SERVER(require_secure_authentication), .def = "false",
       .help = "Whether both sides must prove, by decrypting a challenge, that they hold their private key (SSIDAUTH)." },
     { "buffer_size", ROW_NUMBER, SERVER(buffer_size), .def = "99999", .min = 128, .max = 99999,

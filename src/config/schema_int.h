@@ -172,7 +172,7 @@ static inline const void *row_value(const struct row *row, const void *target)
 /* ---- text checks, text.c ---- */
 
 text_check check_name, check_directory, check_path, check_odette_id, check_listen, check_store,
-    check_url, check_formats, check_host, check_url_path, check_socket;
+    check_url, check_formats, check_host, check_url_path, check_socket, check_cipher_suite;
 /* The names a template may use, in order of documentation; ends with .name NULL. */
 struct template_name {
     const char *name, *help;
@@ -180,6 +180,9 @@ struct template_name {
 extern const struct template_name template_names[];
 
 /* ---- the tables ---- */
+
+/* cipher_suite.c: .value is SFIDCIPH; ends with .name NULL. */
+extern const struct word cipher_suite_words[];
 
 extern const struct mapping mapping_runtime;    /* of struct config_runtime */
 extern const struct mapping mapping_as2_server; /* checked only */

@@ -270,10 +270,10 @@ static void test_bad_partners(void **state)
 static void test_bad_certificates(void **state)
 {
     (void)state;
-    bad_components("certificate: c\n", "f:1:1: 'pem' or 'file' is missing");
+    bad_components("certificate: c\n", "f:1:1: 'pem', 'file' or 'pkcs12_file' is missing");
     bad_components("certificate: c\nfile: c.pem\n", "f:2:7: 'file' must be an absolute path");
     bad_components("certificate: c\nfile: /c.pem\npem: x\n",
-                   "f:1:1: 'pem' and 'file' are both");
+                   "f:1:1: of 'pem', 'file' and 'pkcs12_file' only one may be given");
     bad_components("certificate: c\npem: x\n", "f:2:6: 'pem' holds no certificate");
     bad_components("certificate: c\npem: '-----BEGIN PRIVATE KEY-----'\n",
                    "f:2:6: 'pem' holds a private key");

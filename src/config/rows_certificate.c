@@ -1,0 +1,111 @@
+/* The settings of the component certificate. */
+#include "config/schema_int.h"
+
+enum { SECRET_MAX = 255, ALSO_MAX = 20 };
+
+#define ROWS(table)   .rows = (table), .rows_n = COUNT_OF(table)
+#define OUR(member)   offsetof(struct config_component, u.certificate.member)
+#define OTHER(member) offsetof(struct config_certificate_also, member)
+
+/* clang-format off */
+
+/* The same in both mappings; at: where the member is. */
+#define SOURCE_ROWS(at) \
+    { "pem", ROW_TEXT, at(pem), .flags = ROW_LINES, .max = 256 * 1024, \
+      .help = "One or more certificates as PEM text: the certificate itself, then its issuers. Either this, `file` or `pkcs12_file`." }, \
+    { "file", ROW_TEXT, at(file), .check = check_path, \
+      .help = "Path of a PEM file with the same content, or of one certificate in DER." }, \
+    { "key_file", ROW_TEXT, at(key_file), .check = check_path, \
+      .help = "Path of the PEM file with the private key of the first certificate, when it is ours. Only the runtime's user should be able to read it." }, \
+    { "key_password", ROW_SECRET, at(key_password), .max = SECRET_MAX, .def_shown = "none", \
+      .help = "The pass phrase of `key_file`, when it is encrypted: the value or `{secret: name}`." }, \
+    { "pkcs12_file", ROW_TEXT, at(pkcs12_file), .check = check_path, \
+      .help = "Path of a PKCS#12 file (`.p12`, `.pfx`) with the certificate, its issuers and, when it is ours, its private key." }, \
+    { "pkcs12_password", ROW_SECRET, at(pkcs12_password), .max = SECRET_MAX, .def_shown = "none", \
+      .help = "The password of `pkcs12_file`: the value or `{secret: name}`." }
+
+/* clang-format on */
+
+static void source_done(struct walk *w, const yaml_node_t *node, const char *text)
+{
+    static const char *const sources[] = { "pem", "file", "pkcs12_file" };
+    const yaml_node_t *pem = walk_find(w, node, "pem");
+    unsigned n = 0;
+
+    for (size_t i = 0; i < COUNT_OF(sources); i++)
+        n += walk_find(w, node, sources[i]) != NULL;
+    if (n > 1)
+        walk_problem(w, node,
+                     "of 'pem', 'file' and 'pkcs12_file' only one may be given; keep "
+                     "one");
+    else if (n == 0)
+        walk_problem(w, node,
+                     "'pem', 'file' or 'pkcs12_file' is missing: the certificate as PEM text, "
+                     "or the path of a PEM or PKCS#12 file");
+    if (walk_find(w, node, "pkcs12_file") != NULL && walk_find(w, node, "key_file") != NULL)
+        walk_problem(
+            w, walk_find(w, node, "key_file"),
+            "'key_file' is not used with 'pkcs12_file', which holds the key; remove it");
+    if (walk_find(w, node, "key_password") != NULL && walk_find(w, node, "key_file") == NULL)
+        walk_problem(w, walk_find(w, node, "key_password"),
+                     "'key_password' needs 'key_file': the key it opens");
+    if (walk_find(w, node, "pkcs12_password") != NULL &&
+        walk_find(w, node, "pkcs12_file") == NULL)
+        walk_problem(w, walk_find(w, node, "pkcs12_password"),
+                     "'pkcs12_password' needs 'pkcs12_file': the file it opens");
+    if (text == NULL)
+        return;
+    if (strstr(text, "PRIVATE KEY-----") != NULL)
+        walk_problem(w, pem,
+                     "'pem' holds a private key, which would be kept in the store; put "
+                     "it into a file of its own and name that in 'key_file'");
+    else if (strstr(text, "-----BEGIN ") == NULL || strstr(text, "CERTIFICATE-----") == NULL)
+        walk_problem(w, pem,
+                     "'pem' holds no certificate; paste it from the line "
+                     "-----BEGIN CERTIFICATE----- on");
+}
+
+static void also_done(struct walk *w, const yaml_node_t *node, void *target)
+{
+    source_done(w, node, ((const struct config_certificate_also *)target)->pem);
+}
+
+static void certificate_done(struct walk *w, const yaml_node_t *node, void *target)
+{
+    source_done(w, node, ((const struct config_component *)target)->u.certificate.pem);
+}
+
+/* clang-format off */
+
+static const struct row also_rows[] = {
+    SOURCE_ROWS(OTHER),
+};
+
+static const struct mapping also_mapping = {
+    .name = "certificate.also[]", ROWS(also_rows), .size = sizeof(struct config_certificate_also),
+    .at = AT_OFFSET(struct config_certificate_also, at), .done = also_done,
+    .help = "An older or newer certificate of the same purpose, for a roll-over without a gap. Of the component's own and these, "
+            "all valid ones are accepted and tried for decryption, the first valid one signs, and the valid one that begins last is encrypted to.",
+};
+
+static const struct row certificate_rows[] = {
+    { "certificate", ROW_TEXT, offsetof(struct config_component, name), .check = check_name, .flags = ROW_REQUIRED,
+      .help = "The name other components refer to." },
+    SOURCE_ROWS(OUR),
+    { "crl_file", ROW_TEXT, OUR(crl_file), .check = check_path,
+      .help = "Path of a revocation list (PEM or DER) of the issuer. A certificate on it is not accepted." },
+    { "also", ROW_LIST, OUR(also), OUR(also_n), .sub = &also_mapping, .max = ALSO_MAX,
+      .help = "Older and newer certificates of the same purpose. All valid ones are accepted, the first valid one signs, the newest valid one encrypts." },
+};
+
+const struct mapping mapping_certificate = {
+    .name = "certificate", ROWS(certificate_rows), .size = sizeof(struct config_component), .done = certificate_done,
+    .help = "A certificate of ours or of a partner, with its issuers; with `key_file` or `pkcs12_file` also our private key.",
+    .example =
+        "certificate: our-sign\n"
+        "file: /etc/waybill/sign.pem\n"
+        "key_file: /etc/waybill/sign.key\n"
+        "also:\n"
+        "  - {pkcs12_file: /etc/waybill/sign-next.p12, pkcs12_password: {secret: sign_next}}\n",
+};
+/* clang-format on */
