@@ -159,6 +159,10 @@ static bool check_security(const struct listener *l, const struct oftp_sfid *f,
 
     if (!check_required(p, f, v))
         return false;
+    if ((f->sec != 0 || f->comp != 0) && f->env == 0)
+        return verdict_no(v, ANSWER_UNSPECIFIED, false,
+                          "SFIDENV must be 1 when SFIDSEC or SFIDCOMP is set",
+                          "the partner's program announces itself inconsistently");
     if ((f->sec & 1) != 0 && l->to.cfg->decryption_certificate == NULL)
         return verdict_no(v, ANSWER_ENCRYPTED, false, "encrypted files are not agreed",
                           "to.decryption_certificate");
@@ -168,10 +172,6 @@ static bool check_security(const struct listener *l, const struct oftp_sfid *f,
     if ((f->sec != 0 || f->sign) && !suite_allowed(p, f->ciph))
         return verdict_no(v, ANSWER_CIPHER, false, "cipher suite not agreed",
                           "start.operation.cipher_suites");
-    if ((f->sec != 0 || f->comp != 0) && f->env == 0)
-        return verdict_no(v, ANSWER_UNSPECIFIED, false,
-                          "SFIDENV must be 1 when SFIDSEC or SFIDCOMP is set",
-                          "the partner's program announces itself inconsistently");
     if (f->env != 0 && f->sec == 0 && f->comp == 0)
         return verdict_no(v, ANSWER_UNSPECIFIED, false,
                           "certificates in an envelope without protection are not taken",
