@@ -65,7 +65,7 @@ void seal_free(struct stage *st);
 struct seal *seal_sign(const struct cms_sign_options *o, struct err *err);
 struct seal *seal_encrypt(const struct cms_encrypt_options *o, struct err *err);
 
-/* SignerInfos. digests[i] are of the content, with o->digest. */
+/* Whether o can be signed with, and the SET OF SignerInfo over a digest of the content. */
 MUST_CHECK bool signer_check(const struct cms_sign_options *o, struct err *err);
 MUST_CHECK bool signer_infos(struct der *d, const struct cms_sign_options *o,
                              struct span content_digest, struct err *err);

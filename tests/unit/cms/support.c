@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,40 @@ struct bytes seal_with(struct stage *st, struct span content)
     if (!run_stage(st, content, 65536, 65536, &out, &err))
         fail_msg("%s", err.text);
     return out;
+}
+
+bool try_open(const struct cms_open_options *o, struct span object, struct bytes *got,
+              bool *trusted, struct err *err)
+{
+    struct cms_layer layers[CMS_LAYERS_MAX];
+    size_t n;
+    uint8_t *p;
+    size_t p_n;
+    bool ok = cms_open_octets(o, object, 1 << 20, &p, &p_n, layers, &n, err);
+
+    CHECK_EQ(ERR_peek_error(), 0);
+    if (!ok)
+        return false;
+    *trusted = false;
+    for (size_t i = 0; i < n; i++)
+        *trusted = *trusted || layers[i].trusted;
+    bytes_put(got, p, p_n);
+    free(p);
+    return true;
+}
+
+void expect_refusal(const struct cms_open_options *o, struct span object, enum cms_fault fault)
+{
+    struct bytes got = { 0 };
+    struct err err = { 0 };
+    bool trusted;
+
+    if (try_open(o, object, &got, &trusted, &err))
+        fail_msg("opened");
+    CHECK_EQ(err.kind, FAIL_TRUST);
+    if (err.wire != (int)fault)
+        fail_msg("fault %d instead of %d: %s", err.wire, fault, err.text);
+    bytes_free(&got);
 }
 
 struct cms_sign_options sign_options(const struct cms_signer *signer, const EVP_MD *md)

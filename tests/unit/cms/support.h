@@ -41,6 +41,12 @@ bool run_stage(struct stage *st, struct span in, size_t chunk, size_t room, stru
 /* Seals by stage and chunk sizes that suit; asserts success. */
 struct bytes seal_with(struct stage *st, struct span content);
 
+/* Opens; true with the content added to *got and whether a signature counted. */
+bool try_open(const struct cms_open_options *o, struct span object, struct bytes *got,
+              bool *trusted, struct err *err);
+/* Asserts that it is refused, for that reason. */
+void expect_refusal(const struct cms_open_options *o, struct span object, enum cms_fault fault);
+
 struct cms_sign_options sign_options(const struct cms_signer *signer, const EVP_MD *md);
 
 /* The same object with every constructed element of indefinite length and every content octet
