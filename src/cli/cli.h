@@ -1,5 +1,5 @@
-/* The program `waybill`: a table of commands, each in a file of its own. All but serve, check
- * and dump speak to a runtime through its admin socket and nothing else.
+/* The program `waybill`: a table of commands, each in a file of its own. All but serve, check,
+ * dump and certificates speak to a runtime through its admin socket and nothing else.
  * Like any short-lived program these die when memory is out. */
 #ifndef WAYBILL_CLI_H
 #define WAYBILL_CLI_H
@@ -183,7 +183,7 @@ void cli_progress_text(char *text, size_t cap, const char *name, uint64_t done, 
 extern const struct cli_command cmd_serve, cmd_check, cmd_dump, cmd_apply, cmd_get, cmd_delete,
     cmd_listeners, cmd_documents, cmd_show, cmd_send, cmd_retry, cmd_acknowledge, cmd_reject,
     cmd_cancel, cmd_receipts, cmd_jobs, cmd_sessions, cmd_call, cmd_test, cmd_trace,
-    cmd_download, cmd_bench, cmd_reload, cmd_stop, cmd_version, cmd_help;
+    cmd_download, cmd_certificates, cmd_bench, cmd_reload, cmd_stop, cmd_version, cmd_help;
 /* NULL-ended. */
 extern const struct cli_command *const cli_commands[];
 int cli_help_command(const struct cli_command *cmd, FILE *f);

@@ -83,14 +83,15 @@ static void option_rows(const struct cli_option *list, size_t n, FILE *f)
 
 static void markdown(FILE *f)
 {
-    fputs("# Command line\n\n"
-          "Made by `waybill help --markdown` from the table of commands.\n\n"
-          "`waybill serve` runs the gateway. All other commands but `check`, `dump`, `bench`, "
-          "`version` and `help`\nspeak to a running one through its admin socket, which only "
-          "the user who runs it may use.\nThe exit status is 0 when it was done, 1 when it was "
-          "refused (the reason is on standard error)\nand 2 when the command line is wrong.\n\n"
-          "These options may stand before or after the command's name:\n",
-          f);
+    fputs(
+        "# Command line\n\n"
+        "Made by `waybill help --markdown` from the table of commands.\n\n"
+        "`waybill serve` runs the gateway. All other commands but `check`, `dump`, `certificates`, "
+        "`bench`, `version` and `help`\nspeak to a running one through its admin socket, which only "
+        "the user who runs it may use.\nThe exit status is 0 when it was done, 1 when it was "
+        "refused (the reason is on standard error)\nand 2 when the command line is wrong.\n\n"
+        "These options may stand before or after the command's name:\n",
+        f);
     option_rows(cli_globals, cli_globals_n, f);
     for (const struct cli_command *const *p = cli_commands; *p != NULL; p++) {
         const struct cli_command *cmd = *p;
