@@ -317,59 +317,86 @@ static int nerp_of(int fault)
                                         : NERP_PROCESSING;
 }
 
-/* What was found must be what was announced, outermost first: a stripped signature would
- * otherwise go unnoticed. */
-static bool layers_fit(const struct stage *st, const struct oftp_sfid *f, struct err *err)
-{
+/* The layers SFIDSEC and SFIDCOMP announce, outermost first, each opened by a stage of its own: no
+ * more are peeled, the content may itself be a CMS object that is none of our business. */
+struct layers {
     enum cms_kind want[3];
-    const struct cms_layer *got;
-    size_t n = 0, got_n = cms_open_layers(st, &got);
+    struct stage *stages[3]; /* the pipe's */
+    size_t n;
+    struct trusted signers;
+    struct own_keys keys;
+};
 
-    if ((f->sec & 1) != 0)
-        want[n++] = CMS_ENVELOPED;
-    if (f->comp != 0)
-        want[n++] = CMS_COMPRESSED;
-    if ((f->sec & 2) != 0)
-        want[n++] = CMS_SIGNED;
-    for (size_t i = 0; i < n; i++) {
-        enum cms_kind kind = i >= got_n                          ? CMS_DATA
-                             : got[i].kind == CMS_AUTH_ENVELOPED ? CMS_ENVELOPED
-                                                                 : got[i].kind;
+/* A stripped signature would otherwise go unnoticed. */
+static bool layers_fit(const struct layers *la, struct err *err)
+{
+    for (size_t i = 0; i < la->n; i++) {
+        const struct cms_layer *got;
+        size_t n = cms_open_layers(la->stages[i], &got);
+        enum cms_kind kind = n != 1                              ? CMS_DATA
+                             : got[0].kind == CMS_AUTH_ENVELOPED ? CMS_ENVELOPED
+                                                                 : got[0].kind;
 
-        if (kind != want[i])
+        if (kind != la->want[i])
             return FAIL(err, FAIL_TRUST,
-                        want[i] == CMS_SIGNED      ? NERP_SIGNATURE
-                        : want[i] == CMS_ENVELOPED ? NERP_DECRYPTION
-                                                   : NERP_DECOMPRESSION,
+                        la->want[i] == CMS_SIGNED      ? NERP_SIGNATURE
+                        : la->want[i] == CMS_ENVELOPED ? NERP_DECRYPTION
+                                                       : NERP_DECOMPRESSION,
                         "the file is not protected as SFIDSEC and SFIDCOMP announce");
-        if (kind == CMS_SIGNED && !got[i].trusted)
+        if (kind == CMS_SIGNED && !got[0].trusted)
             return FAIL(err, FAIL_TRUST, NERP_SIGNATURE, "no signer of the file is known");
     }
-    return got_n == n || FAIL(err, FAIL_TRUST, NERP_PROCESSING,
-                              "the file has more layers than SFIDSEC and SFIDCOMP announce");
+    return true;
 }
 
-static bool open_stage(const struct snapshot *sn, const struct oftp_sfid *f,
-                       const struct listener *l, struct trusted *signers, struct own_keys *keys,
-                       struct stage **st, struct err *err)
+/* How much may come out of a compressed file: what is agreed, else what the partner announced
+ * with a wide margin, and never what the disk does not hold. SFIDOSIZ is an estimate. */
+static uint64_t most_octets(struct gateway *g, const struct oftp_sfid *f,
+                            const struct listener *l)
 {
-    uint64_t most = l->process->max_file_size;
-    struct cms_open_options o = { .content_max = most };
+    uint64_t space = payload_space(g->store), most = l->process->max_file_size;
 
-    signers->n = keys->n = 0;
-    if ((f->sec & 1) != 0 && !security_keys(sn, l->to.cfg->decryption_certificate,
-                                            "to.decryption_certificate", keys, err))
-        return false;
-    if ((f->sec & 2) != 0 &&
-        !security_trusted(sn, l->from.cfg->signature_verification_certificate,
-                          "from.signature_verification_certificate", signers, err))
-        return false;
-    o.keys = keys->list;
-    o.keys_n = keys->n;
-    o.signers = signers->list;
-    o.signers_n = signers->n;
-    *st = cms_open_new(&o, err);
-    return *st != NULL;
+    if (most == 0)
+        most = g->rt->oftp2_server.max_file_size;
+    if (most == 0 && f->osiz != 0 && f->osiz < UINT64_MAX / OFTP_BLOCK / 16)
+        most = f->osiz * OFTP_BLOCK * 10 + 16 * 1024 * 1024;
+    return most == 0 || most > space ? space : most;
+}
+
+static bool open_stages(struct gateway *g, const struct snapshot *sn, const struct oftp_sfid *f,
+                        const struct listener *l, struct layers *la, struct stage **pipe,
+                        struct err *err)
+{
+    struct cms_open_options o = { .one_layer = true, .content_max = most_octets(g, f, l) };
+
+    if ((f->sec & 1) != 0) {
+        if (!security_keys(sn, l->to.cfg->decryption_certificate, "to.decryption_certificate",
+                           &la->keys, err))
+            return false;
+        la->want[la->n++] = CMS_ENVELOPED;
+    }
+    if (f->comp != 0)
+        la->want[la->n++] = CMS_COMPRESSED;
+    if ((f->sec & 2) != 0) {
+        if (!security_trusted(sn, l->from.cfg->signature_verification_certificate,
+                              "from.signature_verification_certificate", &la->signers, err))
+            return false;
+        la->want[la->n++] = CMS_SIGNED;
+    }
+    for (size_t i = 0; i < la->n; i++) {
+        o.keys = la->keys.list;
+        o.keys_n = la->want[i] == CMS_ENVELOPED ? la->keys.n : 0;
+        o.signers = la->signers.list;
+        o.signers_n = la->want[i] == CMS_SIGNED ? la->signers.n : 0;
+        la->stages[i] = cms_open_new(&o, err);
+        if (la->stages[i] == NULL) {
+            while (i > 0)
+                stage_free(la->stages[--i]);
+            return false;
+        }
+    }
+    *pipe = pipe_new(la->stages, la->n, 0);
+    return *pipe != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 }
 
 bool security_open(struct gateway *g, const struct snapshot *sn, const struct document *d,
@@ -377,15 +404,14 @@ bool security_open(struct gateway *g, const struct snapshot *sn, const struct do
                    uint8_t hash[EVP_MAX_MD_SIZE], size_t *hash_n, struct err *err)
 {
     struct pump p = { .put = to_records, .context = to };
-    struct trusted signers;
-    struct own_keys keys;
+    struct layers la = { .n = 0 };
     struct suite su = { 0 };
     unsigned n = 0;
     bool ok = true;
 
     *hash_n = 0;
     if (f->env != 0)
-        ok = open_stage(sn, f, l, &signers, &keys, &p.pipe, err);
+        ok = open_stages(g, sn, f, l, &la, &p.pipe, err);
     if (ok && f->sign && suite_of(f->ciph, &su) && (p.hash_in = digest_new(su.digest)) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     ok = ok && payload_open(g->store, d->id, 'r', &d->raw, &p.from, err);
@@ -394,7 +420,7 @@ bool security_open(struct gateway *g, const struct snapshot *sn, const struct do
         if (err->kind == FAIL_TRUST && p.pipe != NULL && err->wire < NERP_SIGNATURE)
             err->wire = nerp_of(err->wire);
     }
-    ok = ok && (p.pipe == NULL || layers_fit(p.pipe, f, err)) && records_out_end(to, err);
+    ok = ok && (p.pipe == NULL || layers_fit(&la, err)) && records_out_end(to, err);
     if (ok && p.hash_in != NULL && EVP_DigestFinal_ex(p.hash_in, hash, &n) == 1)
         *hash_n = n;
     EVP_MD_CTX_free(p.hash_in);

@@ -4,9 +4,11 @@ authentication, and the certificate settings, each with the wrong certificate in
 import itertools
 import os
 import pathlib
+import subprocess
 
 import pytest
 
+import oftp
 import waybill
 from scene import apply, document, post, query
 
@@ -288,3 +290,77 @@ def test_a_sealed_file_is_the_same_octets_after_a_restart(pair):
     r.outcome(n, 'acknowledged')
     assert pair.acme.request('GET', f'/api/v1/documents/{n}/raw')[1] == before
     assert r.delivered() == data
+
+
+def openssl_cms(tmp_path, data, *args):
+    (tmp_path / 'in').write_bytes(data)
+    subprocess.run(['openssl', 'cms', '-binary', '-outform', 'DER', '-in', 'in', '-out', 'out',
+                    *args], cwd=tmp_path, check=True, capture_output=True)
+    return (tmp_path / 'out').read_bytes()
+
+
+def hand_over(pair, r, data, **fields):
+    """A partner that makes its files with another program; the document plant made of it."""
+    with oftp.Peer.connect('127.0.0.1', pair.plant.port, f'O0013ACME{r.n:03d}', 'PWA',
+                           timeout=20) as me:
+        me.log_on()
+        assert me.send_file(oftp.File(data, env=1, ciph=4, dsn='DATA', dest=f'O0013PLANT{r.n:03d}',
+                                      orig=f'O0013ACME{r.n:03d}', **fields)).taken
+        me.run()
+    return waybill.wait_until(
+        lambda: next((d for d in r.received() if d['state'] in ('processed', 'refused')), None), 20)
+
+
+def test_what_another_program_made_is_opened(pair, tmp_path):
+    """OFTP2-C126: openssl streams indefinite lengths and chunks."""
+    k = pair.keys
+    signed = openssl_cms(tmp_path, EDI, '-sign', '-stream', '-nodetach', '-signer', k['acme'].cert,
+                         '-inkey', k['acme'].key, '-nocerts')
+    both = openssl_cms(tmp_path, signed, '-encrypt', '-stream', '-aes256', k['plant'].cert)
+    r = pair.relation()
+    assert hand_over(pair, r, both, sec=3)['state'] == 'processed'
+    assert r.delivered() == EDI
+
+
+def test_a_stripped_signature_is_noticed(pair, tmp_path):
+    """OFTP2-C125"""
+    r = pair.relation()
+    only = openssl_cms(tmp_path, EDI, '-encrypt', '-aes256', pair.keys['plant'].cert)
+    d = hand_over(pair, r, only, sec=3)
+    assert d['state'] == 'refused' and list(r.inbox.iterdir()) == []
+
+
+def test_encrypted_before_signed_is_refused(pair, tmp_path):
+    """OFTP2-C124"""
+    k = pair.keys
+    inner = openssl_cms(tmp_path, EDI, '-encrypt', '-aes256', k['plant'].cert)
+    outer = openssl_cms(tmp_path, inner, '-sign', '-nodetach', '-signer', k['acme'].cert, '-inkey',
+                        k['acme'].key)
+    r = pair.relation()
+    assert hand_over(pair, r, outer, sec=3)['state'] == 'refused'
+    assert list(r.inbox.iterdir()) == []
+
+
+def test_content_that_is_cms_itself_is_left_alone(pair, tmp_path):
+    """Only the layers announced are opened: the file may be somebody's signed document."""
+    k = pair.keys
+    document_ = openssl_cms(tmp_path, EDI, '-sign', '-nodetach', '-signer', k['stranger'].cert,
+                            '-inkey', k['stranger'].key)
+    r = pair.relation(send={'signed': True, 'encrypted': True, 'compressed': True})
+    r.outcome(r.send(document_), 'acknowledged')
+    assert r.delivered() == document_
+
+
+@pytest.mark.parametrize('place', [0.3, 0.6, 0.9998])
+def test_a_flipped_bit_never_reaches_the_process(pair, tmp_path, place):
+    """OFTP2-C130"""
+    k = pair.keys
+    signed = openssl_cms(tmp_path, EDI, '-sign', '-nodetach', '-signer', k['acme'].cert, '-inkey',
+                         k['acme'].key, '-nocerts')
+    for sec, data in ((2, signed), (3, openssl_cms(tmp_path, signed, '-encrypt', '-aes256',
+                                                   k['plant'].cert))):
+        bad = bytearray(data)
+        bad[int(len(bad) * place)] ^= 4
+        r = pair.relation()
+        assert hand_over(pair, r, bytes(bad), sec=sec)['state'] == 'refused'
+        assert list(r.inbox.iterdir()) == []
