@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -233,7 +232,9 @@ static int show(struct cli *c)
     int64_t now_s = time(NULL);
     json_t *list;
 
-    if (!cli_read(c, c->args[1], &text, &err) || !pki_certificate_read(text, none, &cert, &err))
+    if (!cli_read(c, c->args[1], &text, &err))
+        return cli_refused("%s", err.text);
+    if (!pki_certificate_read(text, none, &cert, &err))
         return cli_refused("%s: %s", c->args[1], err.text);
     list = json_pack("[o]", described(c, cert->leaf, now_s));
     for (int i = 0; i < sk_X509_num(cert->chain); i++)
