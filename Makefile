@@ -35,10 +35,11 @@ fuzz:                            ## run each fuzz target for FUZZ_SECONDS
 	scripts/install-deps.sh build fuzz
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
 
-bench: deps                      ## measure OFTP2, plain and over TLS, against this machine's limits
+bench: deps                      ## measure OFTP2 (plain, TLS) and CMS against the limits of this machine
 	$(MAKE) all
 	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE)
 	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE) --tls
+	$(BUILD)/waybill bench cms --size $(BENCH_SIZE)
 
 interop:                         ## exchange files with other programs
 	scripts/install-deps.sh build test

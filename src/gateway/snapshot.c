@@ -100,6 +100,33 @@ static bool load_one(const struct config_runtime *rt, const struct config_certif
     return ok;
 }
 
+/* Takes out what its issuer has revoked; with a list that cannot be read nothing is usable. */
+static bool drop_revoked(struct certificate *c, const char *path, struct err *err)
+{
+    struct arena tmp = { 0 };
+    struct span text = { NULL, 0 };
+    X509_CRL *crl = NULL;
+    size_t kept = 0;
+    bool ok = read_file(path, &tmp, &text, err) &&
+              (pki_crl_read(text, &crl) ||
+               FAIL(err, FAIL_LOCAL, 0, "crl_file '%s' holds no revocation list", path));
+
+    for (size_t i = 0; i < c->set.n; i++) {
+        if (ok && !pki_revoked(c->set.list[i]->leaf, crl, NULL)) {
+            c->set.list[kept++] = c->set.list[i];
+            continue;
+        }
+        if (ok)
+            (void)FAIL(err, FAIL_LOCAL, 0, "it is revoked (crl_file '%s')", path);
+        pki_certificate_free(c->set.list[i]);
+    }
+    ok = ok && kept == c->set.n;
+    c->set.n = kept;
+    X509_CRL_free(crl);
+    arena_free(&tmp);
+    return ok;
+}
+
 static void load_certificate(struct snapshot *sn, const struct config_runtime *rt,
                              struct certificate *c, const struct config_certificate *cfg)
 {
@@ -124,6 +151,11 @@ static void load_certificate(struct snapshot *sn, const struct config_runtime *r
         if (i == 0) /* the others are only for the time before and after */
             return;
     }
+    if (cfg->crl_file == NULL || drop_revoked(c, cfg->crl_file, &err))
+        return;
+    c->error = arena_text(&sn->arena, err.text);
+    log_event(LOG_ERROR, "certificate.unusable", "certificate", c->name, "reason", err.text,
+              NULL);
 }
 
 static bool fill_party(struct snapshot *sn, const struct config_runtime *rt,

@@ -364,3 +364,31 @@ def test_a_flipped_bit_never_reaches_the_process(pair, tmp_path, place):
         r = pair.relation()
         assert hand_over(pair, r, bytes(bad), sec=sec)['state'] == 'refused'
         assert list(r.inbox.iterdir()) == []
+
+
+def test_a_revoked_certificate_is_refused_once_the_list_says_so(pair, tmp_path):
+    """OFTP2-C142 with a list in a file: what the authority has revoked counts no more."""
+    ca = waybill.Authority(tmp_path / 'ca', algorithm='rsa:2048')
+    cert = ca.issue('revocable', key_usage='digitalSignature,keyEncipherment')
+    crl = tmp_path / 'crl.pem'
+
+    def renew(*revoke):
+        if revoke:
+            ca._openssl('ca', '-config', 'ca.cnf', '-revoke', *revoke)
+        ca._openssl('ca', '-config', 'ca.cnf', '-gencrl', '-crldays', '5', '-out', str(crl))
+
+    renew()
+    n = next(_numbers)
+    apply(pair.acme, cert.component(f'mine-{n}'))
+    apply(pair.plant, {**cert.component(f'theirs-{n}', key=False), 'crl_file': str(crl)})
+    names = {'signing': f'mine-{n}', 'signature_verification': f'theirs-{n}'}
+    r = pair.relation(send={'signed': True}, wrong=names)
+    r.outcome(r.send(EDI), 'acknowledged')
+    renew(cert.cert)
+    pair.plant.cli('reload')
+    pair.plant.wait_log(rf'certificate\.unusable.*theirs-{n}.*revoked')
+    before = len(r.received())
+    r.send(EDI)
+    waybill.wait_until(lambda: len(r.received()) > before, 20)
+    waybill.wait_until(lambda: 'revoked' in pair.plant.log(), 5)
+    assert len(list(r.inbox.iterdir())) == 1
