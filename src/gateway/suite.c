@@ -70,12 +70,19 @@ bool security_trusted(const struct snapshot *sn, const char *name, const char *s
                       struct trusted *out, struct err *err)
 {
     const struct certificate *c = find(sn, name, setting, err);
+    X509 *all[CERTIFICATES_MAX];
+    size_t n;
 
     if (c == NULL)
         return false;
-    out->n = pki_set_accept(&c->set, net_wall_ms() / 1000, out->list, CERTIFICATES_MAX);
+    n = pki_set_accept(&c->set, net_wall_ms() / 1000, all, CERTIFICATES_MAX);
+    out->n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (pki_usage_allows(all[i], PKI_SIGN))
+            out->list[out->n++] = all[i];
     return out->n > 0 ||
-           FAIL(err, FAIL_LOCAL, 0, "%s: no certificate of '%s' is valid today", setting, name);
+           FAIL(err, FAIL_LOCAL, 0, "%s: no certificate of '%s' is valid today and may sign",
+                setting, name);
 }
 
 bool security_keys(const struct snapshot *sn, const char *name, const char *setting,
@@ -107,6 +114,9 @@ bool security_signer(const struct snapshot *sn, const char *name, const char *se
         return FAIL(err, FAIL_LOCAL, 0,
                     "%s: no certificate of '%s' with a private key is valid today", setting,
                     name);
+    if (!pki_usage_allows(p->leaf, PKI_SIGN))
+        return FAIL(err, FAIL_LOCAL, 0, "%s: certificate '%s' may not sign (key usage)",
+                    setting, name);
     *out = (struct cms_signer) { p->leaf, p->key };
     return true;
 }
@@ -123,6 +133,9 @@ bool security_recipient(const struct snapshot *sn, const char *name, const char 
     if (p == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "%s: no certificate of '%s' is valid today", setting,
                     name);
+    if (!pki_usage_allows(p->leaf, PKI_ENCRYPT))
+        return FAIL(err, FAIL_LOCAL, 0, "%s: certificate '%s' may not encrypt (key usage)",
+                    setting, name);
     *out = p->leaf;
     return true;
 }

@@ -262,6 +262,19 @@ def test_an_expired_certificate_signs_and_encrypts_nothing(pair):
         assert 'valid today' in d['reason'] and next(iter(wrong)) in d['reason'], d['reason']
 
 
+def test_a_certificate_for_another_use_is_not_used(pair, tmp_path):
+    """OFTP2-C133"""
+    ca = waybill.Authority(tmp_path / 'ca', algorithm='rsa:2048')
+    n = next(_numbers)
+    for setting, usage in (('encryption', 'digitalSignature'), ('signing', 'keyEncipherment')):
+        cert = ca.issue(setting, key_usage=usage)
+        apply(pair.acme, cert.component(f'{setting}-{n}'))
+        r = pair.relation(wrong={setting: f'{setting}-{n}'},
+                          send={'signed': True, 'encrypted': True})
+        d = r.outcome(r.send(EDI), 'failed')
+        assert 'key usage' in d['reason'] and setting in d['reason'], d['reason']
+
+
 def test_both_certificates_of_a_roll_over_are_accepted(pair, tmp_path):
     """The old and the new certificate of one purpose, while both are valid."""
     new = waybill.Authority(tmp_path / 'ca2', algorithm='rsa:2048').issue(
