@@ -41,7 +41,7 @@ struct listener_counts {
 };
 
 struct gateway {
-    struct config_runtime *rt; /* of the start; the limits of a reload come with the snapshot */
+    struct config_runtime *rt; /* as read at the start: limits and endpoints need a restart */
     struct store *store;
     atomic_bool stopping; /* take nothing new */
     atomic_bool ending;   /* the time for running transfers is over */
