@@ -30,8 +30,9 @@ enum cms_fault {
     CMS_SIGNATURE = 1, /* missing where required, wrong, or by nobody we know */
     CMS_DECRYPTION,
     CMS_DECOMPRESSION,
-    CMS_FORMAT, /* not CMS, or beyond a limit     */
-    CMS_POLICY, /* an algorithm that is not agreed */
+    CMS_FORMAT,    /* not CMS, or beyond a limit     */
+    CMS_POLICY,    /* an algorithm that is not agreed */
+    CMS_INTEGRITY, /* only from cms_verify_digests: the content is another */
 };
 
 enum cms_kind { CMS_DATA, CMS_SIGNED, CMS_ENVELOPED, CMS_AUTH_ENVELOPED, CMS_COMPRESSED };
@@ -114,6 +115,21 @@ size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers);
  * through this stage (it comes out unchanged) and the SignedData at the end. AS2 needs it. */
 struct stage *cms_verify_detached_new(const struct cms_open_options *o, struct span signed_data,
                                       struct err *err);
+
+struct cms_digest {
+    int nid;
+    size_t n;
+    uint8_t value[EVP_MAX_MD_SIZE];
+};
+/* The same when the content's digests are at hand. o: .signers, .digest_allowed. *used: octets of
+ * signed_data the object has (what follows is the caller's to judge); layer: filled as far as
+ * known, also on failure, .algorithm the signer's digest, .digest what it signed. .wire:
+ * CMS_INTEGRITY (the content's digest is another; or, without signed attributes, a known signer's
+ * signature is wrong), CMS_SIGNATURE (nobody we know, or the signature over the attributes is
+ * wrong), CMS_FORMAT, CMS_POLICY. FAIL_AGAIN with .wire the NID: that digest was not among d. */
+MUST_CHECK bool cms_verify_digests(const struct cms_open_options *o, struct span signed_data,
+                                   const struct cms_digest *d, size_t n,
+                                   struct cms_layer *layer, size_t *used, struct err *err);
 
 /* ---- small objects in memory: receipts and challenges ------------------------------------ */
 
