@@ -208,6 +208,7 @@ static bool fail_document(struct session *s, const char *event, const char *reas
     if (b == NULL)
         return settle(s, b, "a failed document");
     store_set_state(b, o->d.id, UNSENT, DOC_FAILED, net_wall_ms(), event, reason, reason);
+    store_set_progress(b, o->d.id, o->d.progress, o->d.records);
     store_end_job(b, o->job.id);
     atomic_fetch_add(&s->g->n.failed, 1);
     log_event(LOG_WARN, "oftp2.send.failed", "session", log_num(s->id), "partner",

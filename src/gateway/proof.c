@@ -131,6 +131,17 @@ static void parties(const struct session *s, const char **peer, const char **own
     *own = to == NULL ? NULL : to->session_authentication_challenge_certificate;
 }
 
+/* The suite agreed with the partner; AES-256 where none is. */
+static bool challenge_suite(const struct session *s, struct suite *su)
+{
+    const char *name = s->partner != NULL && s->partner->cfg->cipher_suite != NULL
+                           ? s->partner->cfg->cipher_suite
+                           : s->rt->oftp2_server.cipher_suite;
+    int ciph = name == NULL ? 0 : config_cipher_suite(name);
+
+    return suite_of(ciph == 0 ? 2 : (unsigned)ciph, su);
+}
+
 bool session_challenge(struct session *s, struct err *err)
 {
     struct cms_encrypt_options o = { .recipients_n = 1 };
@@ -146,7 +157,7 @@ bool session_challenge(struct session *s, struct err *err)
                             &recipient, err))
         return false;
     o.recipients = &recipient;
-    ok = suite_of(2, &su) && RAND_bytes(plain, sizeof(plain)) == 1;
+    ok = challenge_suite(s, &su) && RAND_bytes(plain, sizeof(plain)) == 1;
     if (!ok)
         return FAIL(err, FAIL_LOCAL, 0, "no challenge can be made");
     o.cipher = su.cipher;

@@ -283,7 +283,7 @@ static bool new_stamp(struct gateway *g, struct store_batch *b, struct arena *a,
         return false;
     d->identity_key = oftp_identity_key(a, f.dsn, f.date, f.time, f.orig, f.dest);
     props_from_sfid(&d->props, a, &f, OFTP_20);
-    d->state = DOC_SEALED;
+    d->state = d->raw.kind != PAYLOAD_NONE ? DOC_SEALED : DOC_QUEUED;
     d->changed_ms = now;
     d->reason = "";
     d->progress = d->records = 0;
@@ -291,15 +291,32 @@ static bool new_stamp(struct gateway *g, struct store_batch *b, struct arena *a,
     return true;
 }
 
+/* Whether a secured file is sealed anew: what made it fail may have been a certificate that was
+ * exchanged since. The envelope is then another one, offered from its start (oftp2.md 8.3). Not
+ * what a broken session may have handed over: its receipt speaks of the old envelope. */
+static bool seal_anew(const struct document *d)
+{
+    const char *env = props_get(&d->props, "oftp2.sfidenv");
+
+    return d->raw.kind != PAYLOAD_NONE && d->opened.kind != PAYLOAD_NONE && env != NULL &&
+           env[0] == '1' && (d->state == DOC_REJECTED || d->progress == 0);
+}
+
 static bool retry_outbound(struct gateway *g, struct store_batch *b, struct arena *a,
                            struct document *d, struct job *j, const char *who, struct err *err)
 {
-    bool rejected = d->state == DOC_REJECTED, sealed = d->raw.kind != PAYLOAD_NONE;
+    const struct payload_ref none = { 0 };
+    bool rejected = d->state == DOC_REJECTED;
+    bool sealed = d->raw.kind != PAYLOAD_NONE && !seal_anew(d);
     int64_t now = j->not_before_ms;
 
     j->kind = sealed ? JOB_SEND : JOB_SEAL;
     j->own = d->own;
     j->peer = d->peer;
+    if (!sealed) {
+        store_set_raw(b, d->id, &none);
+        d->raw = none;
+    }
     store_set_progress(b, d->id, 0, 0);
     store_set_state(b, d->id, DOC_BIT(d->state), sealed ? DOC_SEALED : DOC_QUEUED, now, "retry",
                     who, "");
