@@ -83,6 +83,37 @@ struct config_oftp2_server {
     uint64_t partial_memory_ms;           /* default 7d   */
 };
 
+struct config_as2_endpoint {
+    const char *host; /* default "::" (IPv4 too) */
+    uint16_t port;    /* 0: the system picks (tests) */
+    bool ssl;
+    const char *ssl_certificate;      /* name of our certificate component */
+    bool require_client_ssl;          /* default false; one that is shown is always asked for */
+    const char *trusted_certificates; /* authorities of client certificates; NULL: any is
+                                         taken and compared with the operation's */
+    struct config_at at;
+};
+
+struct config_as2_server {
+    const char *path; /* default "/as2" */
+    struct config_as2_endpoint *endpoints;
+    size_t endpoints_n;
+    const char *mdn_url;      /* our own URL, where partners send asynchronous MDNs */
+    const char *domain;       /* right side of our Message-IDs; default runtime.name */
+    const char *product;      /* User-Agent, Server, Reporting-UA; default "Waybill" */
+    uint32_t max_connections; /* default 1000 */
+    uint32_t max_connections_per_address; /* default 100 */
+    uint64_t header_timeout_ms;           /* default 30s */
+    uint64_t idle_timeout_ms;             /* default 60s: within a body, and between requests */
+    uint32_t min_octets_per_second;       /* default 1024, averaged over a minute; 0: none */
+    uint64_t max_message_size;            /* octets of a body; default 0: none */
+    uint64_t sync_wait_ms;          /* default 30s: how long a duplicate waits for the first */
+    uint64_t duplicate_memory_ms;   /* default 30d: for the keys of messages */
+    bool answer_unknown;            /* default false: 403; true: unsigned negative MDN */
+    uint32_t senders;               /* threads that post messages and MDNs, default 8, 1..64 */
+    uint32_t max_posts_per_partner; /* default 4 */
+};
+
 struct config_runtime {
     struct arena arena;
     const char *file; /* the path it was read from */
@@ -103,7 +134,8 @@ struct config_runtime {
         const char *level;  /* "error", "warn", "info" (default), "debug" */
         const char *format; /* "text" (default), "json" */
     } log;
-    bool as2_server_given; /* the file has as2_server: checked, but this version serves none */
+    struct config_as2_server as2_server;
+    bool as2_server_given; /* without it nothing listens; sending works all the same */
     const struct config_place *places;
 };
 
@@ -158,14 +190,103 @@ struct config_oftp2_party { /* in an identity, a partner, or an operation's from
     struct config_at at;
 };
 
+struct config_as2_party { /* in an identity, a partner, or an operation's from and to */
+    const char *as2_id;
+    bool allow_blanks;
+    /* theirs (partner, from), names of certificate components */
+    const char
+        *signing_certificate; /* verifies their messages and MDNs; ours: signs messages */
+    const char
+        *client_ssl_certificate; /* what their TLS client must show; NULL: not asked for   */
+    const char *username;        /* HTTP Basic they must show; NULL: none */
+    struct config_secret password;
+    const char *encryption_certificate; /* partner component only */
+    const char *const *ip_filter; /* NULL-ended: addresses, ranges a-b, CIDR, patterns with '*';
+                                     NULL: not given, all pass; empty: none passes */
+    /* ours (identity, to), with keys */
+    const char *decryption_certificate;
+    const char *mdn_signing_certificate;
+    struct config_at at;
+};
+
 struct config_identity {
     struct config_oftp2_party oftp2;
     bool has_oftp2;
+    struct config_as2_party as2;
+    bool has_as2;
+};
+
+enum config_mdn { MDN_NONE, MDN_SYNC, MDN_ASYNC };
+enum config_mdn_url { MDN_URL_PARTNER_HOST, MDN_URL_CONFIGURED, MDN_URL_ANY_PUBLIC };
+enum config_file_names { FILE_NAMES_IGNORE, FILE_NAMES_PRESERVE, FILE_NAMES_REJECT };
+
+/* partner.as2: how messages for it leave us, and what else holds for it both ways. */
+struct config_as2_partner {
+    const char *url;     /* http or https, with query; NULL: nothing is sent to it */
+    const char *mdn_url; /* where its asynchronous MDNs go; NULL: see mdn_delivery  */
+    const char *server_ssl_certificate; /* pinned leaf or authority; NULL: system authorities */
+    bool verify_host_name;              /* default true */
+    const char *client_certificate;     /* ours, with key, shown as TLS client; NULL: none */
+    const char *username;               /* HTTP Basic we show; NULL: none */
+    struct config_secret password;
+    const char *mdn_username; /* the same for its MDN URL */
+    struct config_secret mdn_password;
+    const char *proxy;    /* URL; NULL: none */
+    const char *identity; /* ours for sends; may be NULL */
+    struct {
+        bool is_signed, encrypted; /* default true */
+        const char *compressed;    /* "no" (default), "before_signing", "after_signing" */
+        const char *digest;        /* SHA1 SHA224 SHA256 (default) SHA384 SHA512 */
+        const char *cipher;  /* 3DES AES128 AES192 AES256 (default) AES128_GCM .. AES256_GCM */
+        const char *padding; /* "pkcs1" (default), "pss_oaep" */
+        bool legacy_names;   /* RFC 3851 micalg names, default false */
+        bool signed_attributes;           /* default true */
+        const char *include_certificates; /* "none", "leaf" (default), "chain" */
+        const char *content_type;         /* default application/octet-stream */
+        const char *subject;              /* template, default "{{document.name}}" */
+        bool file_name;                   /* send it, default true */
+        bool base64;                      /* Content-Transfer-Encoding base64, default false */
+        bool chunked;                     /* default false */
+        enum config_mdn mdn;              /* default MDN_SYNC */
+        bool signed_mdn;                  /* default true */
+        const char *version;              /* AS2-Version "1.0" "1.1" "1.2" (default) */
+    } send;
+    uint64_t retry_first_ms, retry_max_ms; /* default 1m, 60m */
+    uint32_t retry_attempts;               /* default 12; 0: no limit */
+    uint64_t receipt_timeout_ms;           /* asynchronous MDN: resent after; default 60m */
+    uint32_t receipt_resends;              /* default 3; then overdue */
+    uint64_t connect_timeout_ms;           /* default 30s */
+    uint64_t answer_timeout_ms;            /* default 300s, and 60s for each 100 MiB */
+    bool accept_unsigned_receipts;         /* default false */
+};
+
+/* start.operation of listen: as2-server. */
+struct config_as2_operation {
+    struct config_as2_party from, to; /* in place; as2_id NULL when referred to */
+    struct {
+        bool enabled;    /* default true */
+        uint32_t number; /* messages remembered, 100..1,000,000, default 100,000; 0 with days */
+        uint32_t days;   /* or days; 0 with number */
+    } reject_duplicates;
+    bool legacy_names;                           /* RFC 3851 names in our MDNs, default false */
+    const char *const *digests, *const *ciphers; /* NULL-ended names allowed; NULL: defaults */
+    const char *minimum_digest; /* NULL: none; weaker is insufficient-message-security */
+    bool mic_by_list;           /* mic_algorithm: list; default signature */
+    const char *mic_default;    /* digest for unsigned messages without list, default SHA1 */
+    enum config_mdn_url mdn_delivery; /* default partner-host */
+    const char *mdn_url;         /* configured URL for this operation; NULL: the partner's */
+    bool uniform_errors;         /* every failure behind CBC says decryption-failed */
+    uint32_t expired_grace_days; /* default 0, 0..90 */
+    enum config_file_names file_names; /* default preserve */
+    bool headerless;                   /* encrypted content without MIME headers is taken */
 };
 
 struct config_partner {
     struct config_oftp2_party oftp2;
     bool has_oftp2;
+    struct config_as2_party as2;
+    struct config_as2_partner as2_out;
+    bool has_as2;
     /* where and how to call it; host NULL: it calls us */
     const char *host;
     uint16_t port; /* default 3305, or 6619 with encryption */
@@ -218,6 +339,9 @@ struct config_step {
         } http;
         struct {
             const char *partner, *identity;
+            const char
+                *protocol; /* "oftp2", "as2"; NULL: the one the partner has (oftp2 first) */
+            const char *content_type, *subject; /* AS2: templates; NULL: the partner's */
             const char *name;   /* template for SFIDDSN, default "{{document.name}}" */
             const char *format; /* "U", "T", "F", "V" */
             uint32_t record_length;
@@ -235,9 +359,10 @@ enum config_acknowledge { ACK_RECEIVED, ACK_PROCESSED, ACK_MANUAL, ACK_NONE };
 enum config_three { REQUIRE_NO, REQUIRE_YES };
 
 struct config_process {
-    const char *listen;                     /* "oftp2-server" */
+    const char *listen;                     /* "oftp2-server", "as2-server" */
     const char *from_partner, *to_identity; /* {partner: acme}, {identity: us}; else NULL */
     struct config_oftp2_party from, to;     /* in place; odette_id NULL when referred to */
+    struct config_as2_operation as2;        /* with listen: as2-server, instead of from, to */
     struct config_at from_at, to_at;
     struct {
         bool is_signed, encrypted, compressed, signed_receipt;
