@@ -136,6 +136,15 @@ static bool belongs(const struct pki_certificate *c, struct err *err)
                 subject);
 }
 
+/* PKCS#8, encrypted or not, or the older form of the algorithm. */
+static EVP_PKEY *read_der_key(BIO *bio, struct span der, struct password *pw)
+{
+    const unsigned char *p = der.p;
+    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, (long)der.n);
+
+    return key != NULL ? key : d2i_PKCS8PrivateKey_bio(bio, NULL, give_password, pw);
+}
+
 static bool read_key(struct pki_certificate *c, struct span pem, const char *password,
                      struct err *err)
 {
@@ -147,16 +156,20 @@ static bool read_key(struct pki_certificate *c, struct span pem, const char *pas
 
     if (bio == NULL)
         return false;
-    c->key = PEM_read_bio_PrivateKey(bio, NULL, give_password, &pw);
+    c->key = is_der(pem) ? read_der_key(bio, pem, &pw)
+                         : PEM_read_bio_PrivateKey(bio, NULL, give_password, &pw);
     if (c->key == NULL && pw.asked && password == NULL)
         FAIL(err, FAIL_LOCAL, 0,
-             "the private key is encrypted with a pass phrase; give it in key_password, or "
-             "store the key without one (openssl pkey -in KEY -out NEW) in a file only this "
-             "program can read");
+             "the private key is encrypted with a pass phrase; give it in key_password (or to "
+             "`certificates import` with --password-file), or store the key without one "
+             "(openssl pkey -in KEY -out NEW) in a file only this program can read");
     else if (c->key == NULL && pw.asked)
-        FAIL(err, FAIL_LOCAL, 0,
-             "the private key cannot be decrypted: key_password is wrong, or the key damaged");
-    else if (c->key == NULL && memmem(pem.p, pem.n, begin, strlen(begin)) == NULL)
+        FAIL(
+            err, FAIL_LOCAL, 0,
+            "the private key cannot be decrypted: the pass phrase (key_password, --password-file) "
+            "is wrong, or the key damaged");
+    else if (c->key == NULL && !is_der(pem) &&
+             memmem(pem.p, pem.n, begin, strlen(begin)) == NULL)
         FAIL(err, FAIL_LOCAL, 0,
              "no private key in the key's PEM text; it begins with "
              "-----BEGIN PRIVATE KEY-----");
@@ -218,8 +231,8 @@ static bool unpack(struct pki_certificate *c, PKCS12 *p12, const char *password,
 {
     if (!unlocked(p12, &password))
         return FAIL(err, FAIL_LOCAL, 0,
-                    "the PKCS#12 file cannot be opened: pkcs12_password is wrong, or the file "
-                    "damaged");
+                    "the PKCS#12 file cannot be opened: the password (pkcs12_password, "
+                    "--password-file) is wrong, or the file damaged");
     if (PKCS12_parse(p12, password, &c->key, &c->leaf, &c->chain) != 1)
         return FAIL(err, FAIL_LOCAL, 0,
                     "the PKCS#12 file cannot be read: %s; when it is encrypted with RC2, write "
@@ -267,6 +280,41 @@ out:
     PKCS12_free(p12);
     pki_certificate_free(c);
     return ok;
+}
+
+/* PFX begins with its version, 3; a certificate with the SEQUENCE that was signed. */
+static bool is_pkcs12(struct span der)
+{
+    size_t head = !is_der(der) ? der.n : 2 + (size_t)(der.p[1] & 0x7F);
+
+    return der.n > head && der.n - head > 3 && memcmp(der.p + head, "\x02\x01\x03", 3) == 0;
+}
+
+bool pki_any_read(struct span cert, struct span key, const char *password,
+                  struct pki_certificate **out, struct err *err)
+{
+    static const char begin[] = "PRIVATE KEY-----";
+
+    if (is_pkcs12(cert) && key.n > 0)
+        return FAIL(err, FAIL_LOCAL, 0, "a PKCS#12 file holds the key itself: leave --key out");
+    if (is_pkcs12(cert))
+        return pki_pkcs12_read(cert, password, out, err);
+    if (key.n == 0 && !is_der(cert) && cert.n > 0 &&
+        memmem(cert.p, cert.n, begin, strlen(begin)) != NULL)
+        key = cert;
+    return pki_certificate_read_password(cert, key, password, out, err);
+}
+
+bool pki_certificate_set_key(struct pki_certificate *c, EVP_PKEY *key, struct err *err)
+{
+    c->key = key;
+    if (!belongs(c, err)) {
+        c->key = NULL;
+        ERR_clear_error();
+        return false;
+    }
+    (void)EVP_PKEY_up_ref(key);
+    return true;
 }
 
 void pki_certificate_free(struct pki_certificate *c)

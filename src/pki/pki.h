@@ -38,6 +38,14 @@ MUST_CHECK bool pki_pkcs12_read(struct span der, const char *password,
                                 struct pki_certificate **out, struct err *err);
 void pki_certificate_free(struct pki_certificate *c);
 
+/* Any of them: PEM, DER or PKCS#12 for the certificate; the key, PEM or DER, may also stand in the
+ * same PEM text. */
+MUST_CHECK bool pki_any_read(struct span cert, struct span key, const char *password,
+                             struct pki_certificate **out, struct err *err);
+/* Gives c, which has none, its key; counted once more. FAIL_LOCAL: it is not its. */
+MUST_CHECK bool pki_certificate_set_key(struct pki_certificate *c, EVP_PKEY *key,
+                                        struct err *err);
+
 /* SHA-256 of the leaf's DER in lower-case hex: text has 65 octets. */
 void pki_fingerprint(const X509 *cert, char text[65]);
 bool pki_validity(const X509 *cert, int64_t *not_before_s, int64_t *not_after_s);
@@ -76,6 +84,33 @@ MUST_CHECK bool pki_crl_read(struct span pem_or_der, X509_CRL **out);
 /* Whether crl, which must be of the certificate's issuer, has revoked it. issuer, when given, must
  * have signed crl: a list by somebody else revokes nothing. */
 bool pki_revoked(const X509 *cert, X509_CRL *crl, const X509 *issuer_or_null);
+
+/* ---- kept in the store, given away ------------------------------------------------------ */
+
+enum {
+    PKI_STORE_KEY = 32,         /* octets of the key that private keys are sealed under */
+    PKI_SEALED_MAX = 32 * 1024, /* characters of a sealed key                           */
+    PKI_PASSWORD_MIN = 8,       /* octets of a password a key is exported with          */
+};
+
+/* The private key as one line of text: PKCS#8 under AES-256-GCM, bound to a name. Given: free(). */
+MUST_CHECK bool pki_key_seal(const uint8_t store_key[PKI_STORE_KEY], const char *name,
+                             EVP_PKEY *key, char **text, struct err *err);
+/* Back again; FAIL_LOCAL tells another store key from a damaged text or another name. Given:
+ * EVP_PKEY_free. */
+MUST_CHECK bool pki_key_open(const uint8_t store_key[PKI_STORE_KEY], const char *name,
+                             const char *text, EVP_PKEY **key, struct err *err);
+
+/* The certificate, and its chain when asked for, as PEM. Given: free(). */
+MUST_CHECK bool pki_write_pem(const struct pki_certificate *c, bool chain, char **pem,
+                              struct err *err);
+/* Its private key as encrypted PKCS#8, PEM. Given: free(). */
+MUST_CHECK bool pki_write_key(const struct pki_certificate *c, const char *password, char **pem,
+                              struct err *err);
+/* Certificate, chain and private key as PKCS#12, DER. Given: free(). */
+MUST_CHECK bool pki_write_pkcs12(const struct pki_certificate *c, const char *name,
+                                 const char *password, uint8_t **der, size_t *n,
+                                 struct err *err);
 
 /* ---- made new --------------------------------------------------------------------------- */
 

@@ -155,7 +155,7 @@ static void test_an_encrypted_key_and_its_password(void **state)
     assert_int_equal(EVP_PKEY_eq(c->key, ours->key), 1);
     pki_certificate_free(c);
     assert_false(pki_certificate_read_password(cert_text, key_text, "wrong", &c, &err));
-    assert_starts(&err, "the private key cannot be decrypted: key_password is wrong");
+    assert_starts(&err, "the private key cannot be decrypted: the pass phrase (key_password");
     assert_false(pki_certificate_read_password(cert_text, key_text, NULL, &c, &err));
     assert_starts(&err, "the private key is encrypted with a pass phrase");
     BIO_free(cert);
@@ -210,9 +210,10 @@ static void test_pkcs12_with_the_right_and_the_wrong_password(void **state)
     assert_int_equal(EVP_PKEY_eq(c->key, ours->key), 1);
     assert_int_equal(sk_X509_num(c->chain), 1);
     pki_certificate_free(c);
-    bad_pkcs12(der, "wrong", "the PKCS#12 file cannot be opened: pkcs12_password is wrong");
-    bad_pkcs12(der, "", "the PKCS#12 file cannot be opened: pkcs12_password is wrong");
-    bad_pkcs12(der, NULL, "the PKCS#12 file cannot be opened: pkcs12_password is wrong");
+    bad_pkcs12(der, "wrong",
+               "the PKCS#12 file cannot be opened: the password (pkcs12_password");
+    bad_pkcs12(der, "", "the PKCS#12 file cannot be opened: the password (pkcs12_password");
+    bad_pkcs12(der, NULL, "the PKCS#12 file cannot be opened: the password (pkcs12_password");
     unpack(der);
 }
 
