@@ -86,10 +86,11 @@ static const char *nearest_component(const struct check *c, enum config_kind kin
 
 static bool has_key(const struct config_certificate *x)
 {
-    bool has = x->key_file != NULL || x->pkcs12_file != NULL;
+    bool has = x->key_file != NULL || x->pkcs12_file != NULL || x->sealed_key != NULL;
 
     for (size_t i = 0; i < x->also_n; i++)
-        has = has || x->also[i].key_file != NULL || x->also[i].pkcs12_file != NULL;
+        has = has || x->also[i].key_file != NULL || x->also[i].pkcs12_file != NULL ||
+              x->also[i].sealed_key != NULL;
     return has;
 }
 
@@ -112,7 +113,7 @@ static void check_reference(struct check *c, const struct row *row, const char *
     } else if (row->refers == REFERS_KEY && !has_key(&to->u.certificate)) {
         problem(c, value,
                 "'%s' names the certificate '%s', which has no private key; add key_file (or "
-                "pkcs12_file) to that component, or name another",
+                "pkcs12_file) to that component, import it with its key, or name another",
                 row->name, *value);
     } else if (row->refers == REFERS_PARTNER && !to->u.partner.has_oftp2) {
         problem(c, value, "'%s' names the partner '%s', which has no oftp2 settings; add them",
@@ -185,6 +186,11 @@ static void check_row(void *ctx, const struct row *row, const void *value)
 
         for (; texts != NULL && *texts != NULL; texts++)
             check_template(c, row, texts, *texts);
+    } else if (row->type == ROW_TEXTS && row->refers != REFERS_NOWHERE) {
+        const char *const *texts = *(const char *const *const *)value;
+
+        for (; texts != NULL && *texts != NULL; texts++)
+            check_reference(c, row, texts);
     } else if (row->type == ROW_TEXT && *text != NULL) {
         if (row->refers != REFERS_NOWHERE)
             check_reference(c, row, text);

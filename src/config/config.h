@@ -14,6 +14,7 @@
 enum {
     CONFIG_TEXT_MAX = 4 * 1024 * 1024, /* octets of one YAML text */
     CONFIG_DEPTH_MAX = 32,             /* nested nodes            */
+    CONFIG_ALSO_MAX = 20,              /* certificates under `also` */
 };
 
 /* One finding. Positions count from 1; 0: not known. */
@@ -121,8 +122,10 @@ struct config_runtime {
         const char *name;
         const char *data_directory;
         const char *secrets_directory; /* default <data_directory>/secrets */
-        uint32_t workers;              /* default 4, 1..64  */
-        uint64_t stop_timeout_ms;      /* default 30s: how long SIGTERM lets transfers go on */
+        const char *key_file;          /* default <data_directory>/keys/store.key */
+        uint64_t crl_check_ms;    /* default 60s: how often revocation lists are looked at */
+        uint32_t workers;         /* default 4, 1..64  */
+        uint64_t stop_timeout_ms; /* default 30s: how long SIGTERM lets transfers go on */
     } runtime;
     const char *store; /* "sqlite" */
     struct config_oftp2_server oftp2_server;
@@ -153,7 +156,7 @@ bool config_kind_of(const char *name, enum config_kind *kind);
 
 /* An older or newer certificate of the same purpose. Members as in struct config_certificate. */
 struct config_certificate_also {
-    const char *pem, *file, *key_file, *pkcs12_file;
+    const char *pem, *file, *key_file, *pkcs12_file, *sealed_key;
     struct config_secret key_password, pkcs12_password;
     struct config_at at;
 };
@@ -166,7 +169,11 @@ struct config_certificate {
     struct config_secret key_password; /* of key_file; neither: it is not encrypted */
     const char *pkcs12_file;           /* ... path of certificate and key in PKCS#12 */
     struct config_secret pkcs12_password;
-    const char *crl_file; /* path of revocation lists, PEM or DER; NULL: none */
+    const char *sealed_key; /* the private key, encrypted: pki_key_open; NULL: none */
+    const char *crl_file;   /* path of revocation lists, PEM or DER; NULL: none */
+    bool crl_strict;        /* an overdue list makes unusable what it is of */
+    const char *trust;      /* certificate component it must come from; NULL: it is pinned */
+    const char *issued_to;  /* pattern for subjects of what it issued; NULL: only itself */
     struct config_certificate_also *also;
     size_t also_n;
 };
@@ -355,6 +362,13 @@ struct config_tracking {
     const char *value; /* template  */
 };
 
+/* Files for somebody behind us: passed on as they came. */
+struct config_relay {
+    const char *destination;     /* SFIDDEST; NULL: the ODETTE ID of the one partner */
+    const char *const *partners; /* NULL-ended, at least one */
+    struct config_at at;
+};
+
 enum config_acknowledge { ACK_RECEIVED, ACK_PROCESSED, ACK_MANUAL, ACK_NONE };
 enum config_three { REQUIRE_NO, REQUIRE_YES };
 
@@ -376,6 +390,8 @@ struct config_process {
     } archiving;
     struct config_tracking *tracking;
     size_t tracking_n;
+    struct config_relay *relay;
+    size_t relay_n;
     uint64_t max_file_size;     /* octets; 0: the server's */
     const char *formats;        /* allowed SFIDFMT, default "FVUT" */
     uint32_t max_record_length; /* default 99999 */
@@ -417,6 +433,16 @@ void config_component_free(struct config_component *c);
 MUST_CHECK bool config_check(const struct config_runtime *rt,
                              struct config_component *const *all, size_t n,
                              struct config_problems *ps);
+
+/* The YAML text of a certificate component, of its settings. In the arena; NULL: memory is out. */
+char *config_certificate_text(const char *name, const struct config_certificate *c,
+                              struct arena *a);
+/* Who refers to a certificate component: "partner acme: signature_verification_certificate". rt
+ * may be NULL. In the arena. */
+MUST_CHECK bool config_certificate_users(const struct config_runtime *rt,
+                                         struct config_component *const *all, size_t n,
+                                         const char *name, struct arena *a,
+                                         const char *const **list, size_t *list_n);
 
 /* The value of a secret: in place, from environment WAYBILL_SECRET_<NAME> (upper case, '-' and
  * '.' as '_'), or the first line of <secrets_directory>/<name>. text: at least 256 octets.

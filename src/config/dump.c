@@ -33,23 +33,6 @@ static void comment(struct text *t, unsigned depth, const char *help)
     }
 }
 
-/* Always quoted: nobody has to know which words YAML takes for something else. */
-static void quoted(struct text *t, const char *value)
-{
-    text_put(t, "\"");
-    for (; *value != '\0'; value++) {
-        if (*value == '"' || *value == '\\')
-            text_put(t, "\\%c", *value);
-        else if (*value == '\n')
-            text_put(t, "\\n");
-        else if ((unsigned char)*value < ' ' || *value == 0x7F)
-            text_put(t, "\\x%02X", (unsigned)(unsigned char)*value);
-        else
-            text_put(t, "%c", *value);
-    }
-    text_put(t, "\"");
-}
-
 static void choice(struct text *t, const struct row *row, int value)
 {
     for (const struct word *w = row->words; w->name != NULL; w++)
@@ -95,7 +78,7 @@ static void scalar(struct text *t, const struct row *row, const void *value)
         text_put(t, "\"***\"");
         break;
     default:
-        quoted(t, *(const char *const *)value);
+        text_quoted(t, *(const char *const *)value);
         break;
     }
 }

@@ -39,6 +39,22 @@ void text_put(struct text *t, const char *fmt, ...)
     va_end(ap);
 }
 
+void text_quoted(struct text *t, const char *value)
+{
+    text_put(t, "\"");
+    for (; *value != '\0'; value++) {
+        if (*value == '"' || *value == '\\')
+            text_put(t, "\\%c", *value);
+        else if (*value == '\n')
+            text_put(t, "\\n");
+        else if ((unsigned char)*value < ' ' || *value == 0x7F)
+            text_put(t, "\\x%02X", (unsigned)(unsigned char)*value);
+        else
+            text_put(t, "%c", *value);
+    }
+    text_put(t, "\"");
+}
+
 char *text_done(struct text *t)
 {
     char *p = t->p;

@@ -1,7 +1,7 @@
 /* The settings of the component certificate. */
 #include "config/schema_int.h"
 
-enum { SECRET_MAX = 255, ALSO_MAX = 20 };
+enum { SECRET_MAX = 255, SEALED_MAX = 32 * 1024 };
 
 #define ROWS(table)   .rows = (table), .rows_n = COUNT_OF(table)
 #define OUR(member)   offsetof(struct config_component, u.certificate.member)
@@ -22,13 +22,16 @@ enum { SECRET_MAX = 255, ALSO_MAX = 20 };
     { "pkcs12_file", ROW_TEXT, at(pkcs12_file), .check = check_path, \
       .help = "Path of a PKCS#12 file (`.p12`, `.pfx`) with the certificate, its issuers and, when it is ours, its private key." }, \
     { "pkcs12_password", ROW_SECRET, at(pkcs12_password), .max = SECRET_MAX, .def_shown = "none", \
-      .help = "The password of `pkcs12_file`: the value or `{secret: name}`." }
+      .help = "The password of `pkcs12_file`: the value or `{secret: name}`." }, \
+    { "sealed_key", ROW_TEXT, at(sealed_key), .max = SEALED_MAX, .check = check_sealed_key, \
+      .help = "The private key of the first certificate, encrypted under the store key (`runtime.key_file`) for a component of this name. Made by `waybill certificates import`, never by hand." }
 
 /* clang-format on */
 
 static void source_done(struct walk *w, const yaml_node_t *node, const char *text)
 {
     static const char *const sources[] = { "pem", "file", "pkcs12_file" };
+    static const char *const keys[] = { "sealed_key", "key_file", "pkcs12_file" };
     const yaml_node_t *pem = walk_find(w, node, "pem");
     unsigned n = 0;
 
@@ -46,6 +49,11 @@ static void source_done(struct walk *w, const yaml_node_t *node, const char *tex
         walk_problem(
             w, walk_find(w, node, "key_file"),
             "'key_file' is not used with 'pkcs12_file', which holds the key; remove it");
+    for (size_t i = 1; i < COUNT_OF(keys); i++)
+        if (walk_find(w, node, "sealed_key") != NULL && walk_find(w, node, keys[i]) != NULL)
+            walk_problem(w, walk_find(w, node, "sealed_key"),
+                         "'sealed_key' and '%s' are two places for one private key; keep one",
+                         keys[i]);
     if (walk_find(w, node, "key_password") != NULL && walk_find(w, node, "key_file") == NULL)
         walk_problem(w, walk_find(w, node, "key_password"),
                      "'key_password' needs 'key_file': the key it opens");
@@ -57,8 +65,9 @@ static void source_done(struct walk *w, const yaml_node_t *node, const char *tex
         return;
     if (strstr(text, "PRIVATE KEY-----") != NULL)
         walk_problem(w, pem,
-                     "'pem' holds a private key, which would be kept in the store; put "
-                     "it into a file of its own and name that in 'key_file'");
+                     "'pem' holds a private key, which would be kept in the store in the "
+                     "clear; run `waybill certificates import`, which encrypts it, or put it "
+                     "into a file of its own and name that in 'key_file'");
     else if (strstr(text, "-----BEGIN ") == NULL || strstr(text, "CERTIFICATE-----") == NULL)
         walk_problem(w, pem,
                      "'pem' holds no certificate; paste it from the line "
@@ -72,6 +81,15 @@ static void also_done(struct walk *w, const yaml_node_t *node, void *target)
 
 static void certificate_done(struct walk *w, const yaml_node_t *node, void *target)
 {
+    const struct config_component *c = target;
+
+    if (c->u.certificate.crl_strict && c->u.certificate.crl_file == NULL)
+        walk_problem(w, walk_find(w, node, "crl_strict"),
+                     "'crl_strict' needs 'crl_file': the list that must be current");
+    if (c->u.certificate.trust != NULL && c->name != NULL &&
+        strcmp(c->u.certificate.trust, c->name) == 0)
+        walk_problem(w, walk_find(w, node, "trust"),
+                     "'trust' names the component itself; name the authorities, or remove it");
     source_done(w, node, ((const struct config_component *)target)->u.certificate.pem);
 }
 
@@ -93,14 +111,20 @@ static const struct row certificate_rows[] = {
       .help = "The name other components refer to." },
     SOURCE_ROWS(OUR),
     { "crl_file", ROW_TEXT, OUR(crl_file), .check = check_path,
-      .help = "Path of a revocation list (PEM or DER) of the issuer. A certificate on it is not accepted." },
-    { "also", ROW_LIST, OUR(also), OUR(also_n), .sub = &also_mapping, .max = ALSO_MAX,
+      .help = "Path of revocation lists: several in PEM, one in DER. A certificate on the list of its issuer is not accepted. Lists of what this certificate has issued may be in it, too. The file is read again when it changes (`runtime.crl_check`)." },
+    { "crl_strict", ROW_BOOL, OUR(crl_strict), .def = "false",
+      .help = "Whether a list whose time is over (nextUpdate), or none of the issuer, makes the certificate unusable. Without it that is only a warning." },
+    { "trust", ROW_TEXT, OUR(trust), .refers = REFERS_CERTIFICATE, .def_shown = "none: trusted because it is configured",
+      .help = "The certificate component with the authorities this certificate must come from: the chain is built with the issuers given here, and with `crl_file` and `crl_strict` of that component." },
+    { "issued_to", ROW_TEXT, OUR(issued_to), .max = 256, .def_shown = "only the certificate itself",
+      .help = "Makes the component an authority for signatures: a certificate that comes with a message is accepted when it was issued by one of these and its subject, as `waybill certificates show` writes it, fits this pattern (`*`, `?`, `[a-z]`), such as `CN=acme*`. With an authority that serves others, too, name the partner." },
+    { "also", ROW_LIST, OUR(also), OUR(also_n), .sub = &also_mapping, .max = CONFIG_ALSO_MAX,
       .help = "Older and newer certificates of the same purpose. All valid ones are accepted, the first valid one signs, the newest valid one encrypts." },
 };
 
 const struct mapping mapping_certificate = {
     .name = "certificate", ROWS(certificate_rows), .size = sizeof(struct config_component), .done = certificate_done,
-    .help = "A certificate of ours or of a partner, with its issuers; with `key_file` or `pkcs12_file` also our private key.",
+    .help = "A certificate of ours or of a partner, with its issuers; with `key_file`, `pkcs12_file` or `sealed_key` also our private key.",
     .example =
         "certificate: our-sign\n"
         "file: /etc/waybill/sign.pem\n"

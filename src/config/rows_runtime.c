@@ -55,6 +55,11 @@ static const struct row runtime_rows[] = {
     { "secrets_directory", ROW_TEXT, AT(runtime.secrets_directory), .check = check_directory,
       .def_shown = "`<data_directory>/secrets`",
       .help = "Where `{secret: name}` is looked for: one file per secret, whose first line is the value." },
+    { "key_file", ROW_TEXT, AT(runtime.key_file), .check = check_path,
+      .def_shown = "`<data_directory>/keys/store.key`",
+      .help = "The store key: 32 octets under which private keys in the store are encrypted. Made, for its owner only, with the first `waybill certificates import`. Back it up apart from the data directory: without it those keys are lost." },
+    { "crl_check", ROW_DURATION, AT(runtime.crl_check_ms), .def = "60s", .min = SECOND_MS, .max = DAY_MS,
+      .help = "How often to look whether a `crl_file` has changed or its time is over." },
     { "workers", ROW_NUMBER, AT(runtime.workers), .def = "4", .min = 1, .max = 64,
       .help = "How many threads open, seal and process documents at the same time." },
     { "stop_timeout", ROW_DURATION, AT(runtime.stop_timeout_ms), .def = "30s", .max = HOUR_MS,
@@ -159,6 +164,8 @@ static void runtime_done(struct walk *w, const yaml_node_t *node, void *target)
         return;
     if (c->runtime.secrets_directory == NULL)
         c->runtime.secrets_directory = arena_printf(w->arena, "%s/secrets", data);
+    if (c->runtime.key_file == NULL)
+        c->runtime.key_file = arena_printf(w->arena, "%s/keys/store.key", data);
     if (c->admin.socket == NULL)
         c->admin.socket = arena_printf(w->arena, "%s/admin.sock", data);
     if (c->admin.socket != NULL && check_socket(c->admin.socket) != NULL)

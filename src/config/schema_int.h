@@ -172,7 +172,8 @@ static inline const void *row_value(const struct row *row, const void *target)
 /* ---- text checks, text.c ---- */
 
 text_check check_name, check_directory, check_path, check_odette_id, check_listen, check_store,
-    check_url, check_formats, check_host, check_url_path, check_socket, check_cipher_suite;
+    check_url, check_formats, check_host, check_url_path, check_socket, check_cipher_suite,
+    check_sealed_key;
 /* The names a template may use, in order of documentation; ends with .name NULL. */
 struct template_name {
     const char *name, *help;

@@ -27,6 +27,13 @@ const char *check_path(const char *value)
     return *value == '/' ? NULL : "must be an absolute path (beginning with /)";
 }
 
+const char *check_sealed_key(const char *value)
+{
+    return only(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+               ? NULL
+               : "must be what `waybill certificates import` made";
+}
+
 const char *check_directory(const char *value)
 {
     return *value == '/' ? NULL : "must be an absolute directory (beginning with /)";

@@ -12,6 +12,9 @@ struct text {
 };
 
 void text_put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* As a YAML scalar, always in quotes: nobody has to know which words YAML takes for something
+ * else. */
+void text_quoted(struct text *t, const char *value);
 /* Given: free(). NULL when memory ran out. */
 char *text_done(struct text *t);
 

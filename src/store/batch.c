@@ -179,6 +179,11 @@ void store_add_seen(struct store_batch *b, const char *key, int64_t document_id,
     add(b, CHANGE_SEEN, document_id)->u.seen = (struct seen_change) { copy(b, key), forget_ms };
 }
 
+void store_trim_seen(struct store_batch *b, const char *prefix, uint32_t keep)
+{
+    add(b, CHANGE_TRIM_SEEN, 0)->u.seen = (struct seen_change) { copy(b, prefix), keep };
+}
+
 void store_put_job(struct store_batch *b, const struct job *j)
 {
     struct job *c = &add(b, CHANGE_JOB, j->id)->u.job.job;

@@ -240,6 +240,15 @@ static bool add_seen(struct conn *c, const struct change *ch, struct err *err)
                 (long long)ch->id, (long long)holder, ch->u.seen.key);
 }
 
+static bool trim_seen(struct conn *c, const struct change *ch, struct err *err)
+{
+    struct call q = call_of(c, Q_TRIM_SEEN);
+
+    call_text(&q, ch->u.seen.key);
+    call_int(&q, ch->u.seen.forget_ms);
+    return call_run(&q, "forget old keys", err);
+}
+
 static bool put_job(struct conn *c, const struct change *ch, struct err *err)
 {
     const struct job *j = &ch->u.job.job;
@@ -339,6 +348,7 @@ bool sqlite_apply(struct conn *c, const struct change *ch, struct err *err)
         [CHANGE_RECEIPT] = put_receipt,
         [CHANGE_TRACKED] = add_tracked,
         [CHANGE_SEEN] = add_seen,
+        [CHANGE_TRIM_SEEN] = trim_seen,
         [CHANGE_JOB] = put_job,
         [CHANGE_END_JOB] = end_job,
         [CHANGE_EXECUTION] = put_execution,

@@ -30,6 +30,7 @@ enum query {
     Q_ADD_TRACKED,
     Q_ADD_SEEN,
     Q_SEEN_BY,
+    Q_TRIM_SEEN,
     Q_PURGE_SEEN,
     Q_PUT_JOB,
     Q_END_JOB,

@@ -94,7 +94,15 @@ struct receipt {
     int64_t at_ms;
 };
 
-enum job_kind { JOB_OPEN = 1, JOB_PROCESS, JOB_SEND, JOB_RECEIPT, JOB_SEAL };
+enum job_kind {
+    JOB_OPEN = 1,
+    JOB_PROCESS,
+    JOB_SEND,    /* OFTP2: in a session with the pair */
+    JOB_RECEIPT, /* the same */
+    JOB_SEAL,
+    JOB_POST, /* AS2: one request; own, peer: the pair of AS2 names */
+    JOB_MDN,  /* the same, for an asynchronous MDN of ours */
+};
 
 struct job {
     int64_t id;
@@ -144,6 +152,17 @@ void store_close(struct store *s);
 /* A number never given before, across restarts too: for documents, receipts, jobs, executions. */
 int64_t store_next_id(struct store *s);
 
+/* ---- the store key ---------------------------------------------------------------------- */
+
+enum { STORE_KEY_SIZE = 32 };
+
+/* Reads it. *found false, key untouched: there is no such file. *shared: others than the owner
+ * have rights to it. */
+MUST_CHECK bool store_key_read(const char *path, uint8_t key[STORE_KEY_SIZE], bool *found,
+                               bool *shared, struct err *err);
+/* Makes one, never over another, for the owner only, and its folder; synced on return. */
+MUST_CHECK bool store_key_make(const char *path, uint8_t key[STORE_KEY_SIZE], struct err *err);
+
 /* ---- changes -------------------------------------------------------------------------- */
 
 /* NULL when memory is out. Given: store_batch_free (store_commit does not free it). */
@@ -172,6 +191,8 @@ void store_add_tracked(struct store_batch *b, int64_t id, const char *label, con
  * another document holds it already. */
 void store_add_seen(struct store_batch *b, const char *key, int64_t document_id,
                     int64_t forget_ms);
+/* Of the keys that begin with prefix, keeps those of the `keep` youngest documents. */
+void store_trim_seen(struct store_batch *b, const char *prefix, uint32_t keep);
 void store_put_job(struct store_batch *b, const struct job *j); /* insert or replace */
 void store_end_job(struct store_batch *b, int64_t job_id);
 void store_put_execution(struct store_batch *b, const struct execution *x);

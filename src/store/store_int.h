@@ -25,6 +25,7 @@ enum change_kind {
     CHANGE_RECEIPT,
     CHANGE_TRACKED,
     CHANGE_SEEN,
+    CHANGE_TRIM_SEEN,
     CHANGE_JOB,
     CHANGE_END_JOB,
     CHANGE_EXECUTION,
@@ -67,7 +68,7 @@ struct change {
         struct receipt receipt;
         struct seen_change {
             const char *key;
-            int64_t forget_ms;
+            int64_t forget_ms; /* CHANGE_TRIM_SEEN: how many are kept */
         } seen;
         struct job_change {
             struct job job;

@@ -50,6 +50,97 @@ static void test_certificates_that_contradict_themselves(void **state)
                    "f:4:9: 'pem' holds no certificate");
 }
 
+static void test_a_sealed_key_is_the_only_key(void **state)
+{
+    (void)state;
+    bad_components("certificate: c\nfile: /p\nsealed_key: QUJD\nkey_file: /k\n",
+                   "f:3:13: 'sealed_key' and 'key_file' are two places");
+    bad_components("certificate: c\npkcs12_file: /p\nsealed_key: QUJD\n",
+                   "f:3:13: 'sealed_key' and 'pkcs12_file' are two places");
+    bad_components("certificate: c\nfile: /p\nsealed_key: not base64\n",
+                   "f:3:13: 'sealed_key' must be what");
+    bad_components("certificate: c\npem: |\n  -----BEGIN PRIVATE KEY-----\n",
+                   "f:2:6: 'pem' holds a private key, which would be kept in the store in the "
+                   "clear; run `waybill certificates import`");
+}
+
+static void test_trust_that_contradicts_itself(void **state)
+{
+    (void)state;
+    bad_components("certificate: c\nfile: /p\ncrl_strict: true\n",
+                   "f:3:13: 'crl_strict' needs 'crl_file'");
+    bad_components("certificate: c\nfile: /p\ntrust: c\n",
+                   "f:3:8: 'trust' names the component itself");
+}
+
+/* What is written back reads as the same settings. */
+static void test_a_certificate_is_written_back(void **state)
+{
+    static const char pem[] = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    struct components all = good_components(
+        "certificate: c\n"
+        "pem: |\n  -----BEGIN CERTIFICATE-----\n  MIIB\n  -----END CERTIFICATE-----\n"
+        "sealed_key: QUJD\n"
+        "crl_file: \"/a \\\"b\\\" # c.crl\"\n"
+        "crl_strict: true\n"
+        "trust: ca\n"
+        "issued_to: \"CN=acme*\"\n"
+        "also:\n"
+        "  - {pkcs12_file: /old.p12, pkcs12_password: {secret: old}}\n"
+        "  - {file: /next.pem, key_file: /next.key, key_password: \"y: z\"}\n"
+        "  - pem: \"-----BEGIN CERTIFICATE-----\\n\\tMIIB\\n-----END CERTIFICATE-----\"\n");
+    struct arena a = { 0 };
+    char *text = config_certificate_text("c", &all.list[0]->u.certificate, &a), *again;
+    struct components back = good_components(text);
+    const struct config_certificate *c = &back.list[0]->u.certificate;
+
+    (void)state;
+    assert_string_equal(c->pem, pem);
+    assert_string_equal(c->sealed_key, "QUJD");
+    assert_string_equal(c->crl_file, "/a \"b\" # c.crl");
+    assert_true(c->crl_strict);
+    assert_string_equal(c->trust, "ca");
+    assert_string_equal(c->issued_to, "CN=acme*");
+    assert_int_equal(c->also_n, 3);
+    assert_string_equal(c->also[0].pkcs12_password.name, "old");
+    assert_string_equal(c->also[1].key_password.value, "y: z");
+    assert_non_null(strstr(c->also[2].pem, "\n\tMIIB"));
+    again = config_certificate_text("c", c, &a);
+    assert_string_equal(text, again);
+    components_free(&back);
+    components_free(&all);
+    arena_free(&a);
+}
+
+static void test_users_of_a_certificate_are_found(void **state)
+{
+    struct components all = good_components("certificate: ca\nfile: /f\n"
+                                            "---\ncertificate: c\nfile: /f\ntrust: ca\n"
+                                            "---\npartner: acme\noftp2: {odette_id: OA, "
+                                            "password: P, encryption_certificate: c, "
+                                            "signature_verification_certificate: c}\n");
+    struct config_runtime *rt =
+        good_runtime("runtime: {data_directory: /d}\n"
+                     "oftp2_server: {endpoints: [{port: 1, session_level_encryption: true, "
+                     "server_ssl_certificate: c}]}\n");
+    const char *const *list;
+    struct arena a = { 0 };
+    size_t n;
+
+    (void)state;
+    assert_true(config_certificate_users(rt, all.list, all.n, "c", &a, &list, &n));
+    assert_int_equal(n, 3);
+    assert_string_equal(list[0], "waybill.yaml: server_ssl_certificate");
+    assert_string_equal(list[1], "partner acme: signature_verification_certificate");
+    assert_string_equal(list[2], "partner acme: encryption_certificate");
+    assert_true(config_certificate_users(NULL, all.list, all.n, "ca", &a, &list, &n));
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0], "certificate c: trust");
+    config_runtime_free(rt);
+    components_free(&all);
+    arena_free(&a);
+}
+
 /* ---- cipher suites ---- */
 
 static void test_cipher_suites_have_numbers(void **state)
@@ -254,6 +345,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_older_and_newer_certificates),
         cmocka_unit_test(test_certificates_that_contradict_themselves),
+        cmocka_unit_test(test_a_sealed_key_is_the_only_key),
+        cmocka_unit_test(test_trust_that_contradicts_itself),
+        cmocka_unit_test(test_a_certificate_is_written_back),
+        cmocka_unit_test(test_users_of_a_certificate_are_found),
         cmocka_unit_test(test_cipher_suites_have_numbers),
         cmocka_unit_test(test_the_servers_cipher_suite),
         cmocka_unit_test(test_cipher_suites_of_a_process),

@@ -303,6 +303,35 @@ static void a_key_is_held_by_one_document_until_it_is_forgotten(void **state)
     assert_int_equal(id, 1);
 }
 
+static void the_keys_of_the_youngest_documents_of_a_prefix_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    int64_t later = store_clock_ms() + 60000, id = -1;
+    struct store_batch *b = store_batch_new();
+
+    store_add_seen(b, "a|3", 3, later);
+    store_add_seen(b, "a|1", 1, later);
+    store_add_seen(b, "a|2", 2, later);
+    store_add_seen(b, "a", 4, later);
+    store_add_seen(b, "b|0", 5, later);
+    store_trim_seen(b, "a|", 3); /* just as many */
+    commit(f, b);
+    assert_ok(f, store_find_seen(f->s, "a|1", later - 1, &id, &f->err));
+    assert_int_equal(id, 1);
+
+    b = store_batch_new();
+    store_trim_seen(b, "a|", 2);
+    commit(f, b);
+    assert_ok(f, store_find_seen(f->s, "a|1", later - 1, &id, &f->err));
+    assert_int_equal(id, 0);
+    assert_ok(f, store_find_seen(f->s, "a|2", later - 1, &id, &f->err));
+    assert_int_equal(id, 2);
+    assert_ok(f, store_find_seen(f->s, "a", later - 1, &id, &f->err));
+    assert_int_equal(id, 4);
+    assert_ok(f, store_find_seen(f->s, "b|0", later - 1, &id, &f->err));
+    assert_int_equal(id, 5);
+}
+
 static void tracked_fields_and_executions_are_listed_in_order(void **state)
 {
     struct fixture *f = *state;
@@ -429,6 +458,7 @@ int main(void)
         STORE_TEST(changes_to_a_missing_document_are_refused),
         STORE_TEST(what_belongs_to_a_document_may_come_before_it_in_a_batch),
         STORE_TEST(a_key_is_held_by_one_document_until_it_is_forgotten),
+        STORE_TEST(the_keys_of_the_youngest_documents_of_a_prefix_are_kept),
         STORE_TEST(tracked_fields_and_executions_are_listed_in_order),
         STORE_TEST(receipts_come_back_newest_first),
         STORE_TEST(unanswered_documents_are_those_sent_before),
