@@ -247,6 +247,10 @@ static const char *job_kind_name(enum job_kind kind)
         return "receipt";
     case JOB_SEAL:
         return "seal";
+    case JOB_POST:
+        return "post";
+    case JOB_MDN:
+        return "mdn";
     }
     return "?";
 }
