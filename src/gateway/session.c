@@ -110,15 +110,6 @@ static unsigned partner_sessions(struct session *s, const char *name, const char
     return n;
 }
 
-/* The certificate agreed, or one that the authority agreed has issued. */
-static bool same_or_issued(const X509 *shown, X509 *agreed)
-{
-    X509 *x = (X509 *)(uintptr_t)shown; /* libcrypto's checks cache in it */
-
-    return X509_cmp(shown, agreed) == 0 || (X509_check_issued(agreed, x) == X509_V_OK &&
-                                            X509_verify(x, X509_get0_pubkey(agreed)) == 1);
-}
-
 /* A client certificate the operation asks for must be the one on the line (design.md 7). */
 static bool client_certificate_fits(const struct session *s, const struct listener *l,
                                     const char **why)
@@ -137,10 +128,7 @@ static bool client_certificate_fits(const struct session *s, const struct listen
         return s->certificate_vouched;
     }
     *why = "the TLS client certificate is not the one agreed";
-    for (size_t i = 0; i < l->client_certificate->set.n; i++)
-        if (same_or_issued(shown, l->client_certificate->set.list[i]->leaf))
-            return true;
-    return false;
+    return certificate_shown(l->client_certificate, shown);
 }
 
 static void config_common(const struct session *s, const struct config_partner *p,

@@ -1,4 +1,4 @@
-#include "gateway/snapshot.h"
+#include "gateway/snapshot_int.h"
 
 #include "net/log.h"
 
@@ -28,12 +28,22 @@ const struct certificate *snapshot_certificate(const struct snapshot *sn, const 
 static const struct pki_certificate *use_certificate(struct snapshot *sn, const char *name,
                                                      const char *setting, const char **why)
 {
+    const struct certificate *c = snapshot_usable(sn, name, setting, why);
     const struct pki_certificate *good;
-    const struct certificate *c;
+
+    if (c == NULL)
+        return NULL;
+    good = pki_set_sign(&c->set, net_wall_ms() / 1000);
+    return good != NULL ? good : c->set.list[0];
+}
+
+const struct certificate *snapshot_usable(struct snapshot *sn, const char *name,
+                                          const char *setting, const char **why)
+{
+    const struct certificate *c = name == NULL ? NULL : snapshot_certificate(sn, name);
 
     if (name == NULL)
         return NULL;
-    c = snapshot_certificate(sn, name);
     if (c == NULL)
         *why = arena_printf(&sn->arena,
                             "%s: certificate '%s' is not deployed: apply a certificate "
@@ -41,10 +51,7 @@ static const struct pki_certificate *use_certificate(struct snapshot *sn, const 
                             setting, name);
     else if (c->set.n == 0)
         *why = arena_printf(&sn->arena, "%s: certificate '%s': %s", setting, name, c->error);
-    if (c == NULL || c->set.n == 0)
-        return NULL;
-    good = pki_set_sign(&c->set, net_wall_ms() / 1000);
-    return good != NULL ? good : c->set.list[0];
+    return c == NULL || c->set.n == 0 ? NULL : c;
 }
 
 /* ---- building ---------------------------------------------------------------------------- */
@@ -252,7 +259,8 @@ static void resolve_to(struct snapshot *sn, const struct config_runtime *rt, str
 static const struct listener *collision(const struct snapshot *sn, const struct listener *l)
 {
     for (const struct listener *o = sn->listeners; o < l; o++)
-        if (o->state != LISTENER_ERRORED && strcmp(o->from.code, l->from.code) == 0 &&
+        if (o->as2 == NULL && o->state != LISTENER_ERRORED &&
+            strcmp(o->from.code, l->from.code) == 0 &&
             secret_equal(o->from.password, l->from.password) &&
             o->from.password_any == l->from.password_any)
             return o;
@@ -264,13 +272,17 @@ static void resolve_listener(struct snapshot *sn, const struct config_runtime *r
 {
     const struct listener *other;
 
-    resolve_from(sn, rt, l);
-    if (l->reason == NULL)
-        resolve_to(sn, rt, l);
+    if (l->as2 != NULL) {
+        as2_listener_resolve(sn, rt, l);
+    } else {
+        resolve_from(sn, rt, l);
+        if (l->reason == NULL)
+            resolve_to(sn, rt, l);
+    }
     l->state = l->reason != NULL ? LISTENER_ERRORED
                : paused          ? LISTENER_PAUSED
                                  : LISTENER_LISTENING;
-    if (l->reason != NULL || (other = collision(sn, l)) == NULL)
+    if (l->reason != NULL || l->as2 != NULL || (other = collision(sn, l)) == NULL)
         return;
     l->state = LISTENER_ERRORED;
     l->reason = arena_printf(&sn->arena,
@@ -280,35 +292,53 @@ static void resolve_listener(struct snapshot *sn, const struct config_runtime *r
                              other->name, l->from.code);
 }
 
+/* The TLS context of an endpoint. setting: the name of its certificate's setting. */
+static void fill_endpoint(struct snapshot *sn, struct endpoint_tls *out, const char *setting,
+                          const char *cert_name, const char *trust_name, bool required)
+{
+    const char *why = NULL;
+    struct err err = { 0 };
+    const struct pki_certificate *cert = use_certificate(sn, cert_name, setting, &why);
+    const struct pki_certificate *trust =
+        use_certificate(sn, trust_name, "trusted_certificates", &why);
+
+    if (why == NULL && cert == NULL)
+        why = arena_printf(&sn->arena, "the endpoint has no %s", setting);
+    /* Required without authorities of the endpoint's own: the operation's
+     * client_ssl_certificate decides at log-on, or when the head of the request is read. */
+    if (why == NULL &&
+        !tls_server_new(cert, required && trust != NULL ? TLS_PEER_REQUIRED : TLS_PEER_OPTIONAL,
+                        trust, &out->tls, &err))
+        why = arena_text(&sn->arena, err.text);
+    out->error = why;
+}
+
 static void fill_endpoints(struct snapshot *sn, const struct config_runtime *rt)
 {
     const struct config_oftp2_server *os = &rt->oftp2_server;
+    const struct config_as2_server *as = &rt->as2_server;
 
     sn->endpoints = arena_take(&sn->arena, sizeof(*sn->endpoints) * (os->endpoints_n + 1));
-    if (sn->endpoints == NULL)
+    sn->as2_endpoints =
+        arena_take(&sn->arena, sizeof(*sn->as2_endpoints) * (as->endpoints_n + 1));
+    if (sn->endpoints == NULL || sn->as2_endpoints == NULL)
         return;
     sn->endpoints_n = os->endpoints_n;
     for (size_t i = 0; i < os->endpoints_n; i++) {
         const struct config_oftp2_endpoint *ep = &os->endpoints[i];
-        const struct pki_certificate *cert, *trust;
-        const char *why = NULL;
-        struct err err = { 0 };
 
-        if (!ep->session_level_encryption)
-            continue;
-        cert = use_certificate(sn, ep->server_ssl_certificate, "server_ssl_certificate", &why);
-        trust = use_certificate(sn, ep->trusted_certificates, "trusted_certificates", &why);
-        if (why == NULL && cert == NULL)
-            why = "the endpoint has no server_ssl_certificate";
-        /* Required without authorities of the endpoint's own: the operation's
-         * client_ssl_certificate decides at log-on. */
-        if (why == NULL &&
-            !tls_server_new(cert,
-                            ep->require_client_ssl && trust != NULL ? TLS_PEER_REQUIRED
-                                                                    : TLS_PEER_OPTIONAL,
-                            trust, &sn->endpoints[i].tls, &err))
-            why = arena_text(&sn->arena, err.text);
-        sn->endpoints[i].error = why;
+        if (ep->session_level_encryption)
+            fill_endpoint(sn, &sn->endpoints[i], "server_ssl_certificate",
+                          ep->server_ssl_certificate, ep->trusted_certificates,
+                          ep->require_client_ssl);
+    }
+    sn->as2_endpoints_n = as->endpoints_n;
+    for (size_t i = 0; i < as->endpoints_n; i++) {
+        const struct config_as2_endpoint *ep = &as->endpoints[i];
+
+        if (ep->ssl)
+            fill_endpoint(sn, &sn->as2_endpoints[i], "ssl_certificate", ep->ssl_certificate,
+                          ep->trusted_certificates, ep->require_client_ssl);
     }
 }
 
@@ -368,12 +398,14 @@ static void resolve_all(struct snapshot *sn, const struct config_runtime *rt,
             x->name = c->name;
             x->cfg = &c->u.identity;
             (void)fill_party(sn, rt, &x->cfg->oftp2, c->name, &x->party, &x->error);
+            as2_identity_fill(sn, rt, x);
         } else if (c->kind == CONFIG_PARTNER) {
             struct partner *x = &sn->partners[sn->partners_n++];
 
             x->name = c->name;
             x->cfg = &c->u.partner;
             fill_partner(sn, rt, x);
+            as2_partner_fill(sn, rt, x);
         }
     }
     for (size_t i = 0; i < sn->components_n; i++) {
@@ -386,6 +418,8 @@ static void resolve_all(struct snapshot *sn, const struct config_runtime *rt,
 
         l->name = c->name;
         l->process = &c->u.process;
+        if (strcmp(l->process->listen, "as2-server") == 0)
+            l->as2 = &l->process->as2;
         l->version = d->version;
         l->since = d->since;
         resolve_listener(sn, rt, l, d->paused);
@@ -444,6 +478,8 @@ void snapshot_put(struct snapshot *sn)
             pki_certificate_free(sn->certificates[i].set.list[j]);
     for (size_t i = 0; i < sn->endpoints_n; i++)
         tls_unref(sn->endpoints[i].tls);
+    for (size_t i = 0; i < sn->as2_endpoints_n; i++)
+        tls_unref(sn->as2_endpoints[i].tls);
     for (size_t i = 0; i < sn->components_n; i++)
         config_component_free(sn->components[i]);
     arena_free(&sn->arena);
@@ -471,7 +507,8 @@ const struct partner *snapshot_partner(const struct snapshot *sn, const char *na
 const struct partner *snapshot_partner_of_code(const struct snapshot *sn, const char *code)
 {
     for (size_t i = 0; i < sn->partners_n; i++)
-        if (sn->partners[i].party.code != NULL && strcmp(sn->partners[i].party.code, code) == 0)
+        if (sn->partners[i].cfg->has_oftp2 && sn->partners[i].party.code != NULL &&
+            strcmp(sn->partners[i].party.code, code) == 0)
             return &sn->partners[i];
     return NULL;
 }
@@ -487,9 +524,26 @@ const struct identity *snapshot_identity(const struct snapshot *sn, const char *
 const struct identity *snapshot_identity_of_code(const struct snapshot *sn, const char *code)
 {
     for (size_t i = 0; i < sn->identities_n; i++)
-        if (strcmp(sn->identities[i].party.code, code) == 0)
+        if (sn->identities[i].cfg->has_oftp2 && sn->identities[i].party.code != NULL &&
+            strcmp(sn->identities[i].party.code, code) == 0)
             return &sn->identities[i];
     return NULL;
+}
+
+const struct identity *snapshot_only_identity(const struct snapshot *sn, bool as2)
+{
+    const struct identity *only = NULL;
+
+    for (size_t i = 0; i < sn->identities_n; i++) {
+        const struct identity *id = &sn->identities[i];
+
+        if (!(as2 ? id->cfg->has_as2 : id->cfg->has_oftp2))
+            continue;
+        if (only != NULL)
+            return NULL;
+        only = id;
+    }
+    return only;
 }
 
 const struct listener *snapshot_logon(const struct snapshot *sn, const char *code,
@@ -500,7 +554,8 @@ const struct listener *snapshot_logon(const struct snapshot *sn, const char *cod
 
     for (size_t i = 0; i < sn->listeners_n; i++) {
         const struct listener *l = &sn->listeners[i];
-        bool usable = l->state != LISTENER_ERRORED && l->from.password != NULL;
+        bool usable =
+            l->as2 == NULL && l->state != LISTENER_ERRORED && l->from.password != NULL;
         /* Compared in every case: the time must not tell a known code from an unknown one. */
         bool same = secret_equal(usable ? l->from.password : "", password);
         bool code_same = usable && secret_equal(l->from.code, code);

@@ -24,27 +24,58 @@ struct party {
     const char *error; /* why code or password cannot be had, NULL: fine */
 };
 
+/* One side of an AS2 relation with its password and certificates at hand; all of it NULL where the
+ * component has no as2 settings. Certificates: NULL when not given, or when .error says why they
+ * cannot be had; which of a set to use is asked of pki. */
+struct as2_side {
+    const char *name; /* partner or identity component; "" when given in place */
+    const struct config_as2_party *cfg;
+    const char *id;                  /* AS2 ID */
+    const char *username, *password; /* HTTP Basic they must show; username NULL: none */
+    /* theirs */
+    const struct certificate *client_ssl, *encryption;
+    const struct certificate *signing; /* theirs verifies, ours signs messages */
+    /* ours, with keys */
+    const struct certificate *decryption, *mdn_signing;
+    const char *error; /* why it cannot be used, NULL: fine */
+};
+
+/* How messages and MDNs for a partner leave us. */
+struct as2_out {
+    const struct config_as2_partner *cfg; /* NULL: no as2 settings */
+    const char *password,
+        *mdn_password; /* HTTP Basic we show; "" where no user name is given */
+    const struct certificate *server_ssl; /* pinned leaf or authority; NULL: the system's */
+    const struct certificate *client;     /* ours, shown as TLS client; NULL: none */
+    const char *error;                    /* why nothing can be posted to it, NULL: fine */
+};
+
 struct identity {
     const char *name;
     const struct config_identity *cfg;
-    struct party party;
-    const char *error; /* why it cannot be used, NULL: fine */
+    struct party party;  /* .error set without oftp2 settings */
+    struct as2_side as2; /* .cfg NULL without as2 settings    */
+    const char *error;   /* why it cannot be used in OFTP2, NULL: fine */
 };
 
 struct partner {
     const char *name;
     const struct config_partner *cfg;
-    struct party party;
-    struct tls *tls;   /* for calls; NULL without encryption or when tls_error says why */
-    const char *error; /* why it cannot be called or logged on, NULL: fine */
+    struct party party;  /* .error set without oftp2 settings */
+    struct as2_side as2; /* .cfg NULL without as2 settings    */
+    struct as2_out as2_out;
+    struct tls *tls;   /* for OFTP2 calls; NULL without encryption or when error says why */
+    const char *error; /* why it cannot be called or logged on in OFTP2, NULL: fine */
 };
 
 struct listener {
     const char *name;
     const struct config_process *process;
-    struct party from, to;
-    const struct partner *partner;                /* NULL when from is given in place */
-    const struct certificate *client_certificate; /* what the session's TLS client shows */
+    const struct config_as2_operation *as2; /* not NULL: of the AS2 server */
+    struct party from, to;                  /* OFTP2; .code and .cfg NULL in one of AS2   */
+    struct as2_side as2_from, as2_to;       /* AS2; .id NULL in an errored one, perhaps   */
+    const struct partner *partner;          /* NULL when from is given in place */
+    const struct certificate *client_certificate; /* what the TLS client must show */
     enum listener_state state;
     const char *reason; /* errored: why, and what to do */
     int64_t version, since;
@@ -77,6 +108,8 @@ struct snapshot {
     size_t listeners_n;
     size_t endpoints_n;
     struct endpoint_tls *endpoints; /* as config_runtime.oftp2_server.endpoints */
+    size_t as2_endpoints_n;
+    struct endpoint_tls *as2_endpoints; /* as config_runtime.as2_server.endpoints */
 };
 
 /* Builds from the newest deployments. What is wrong with one component makes its listener
@@ -99,6 +132,20 @@ const struct identity *snapshot_identity_of_code(const struct snapshot *sn, cons
  * itself belongs to some listener. Errored listeners are no listeners; paused ones are. */
 const struct listener *snapshot_logon(const struct snapshot *sn, const char *code,
                                       const char *password, bool *code_known);
+
+/* The only identity that has settings of this protocol; NULL: none, or several. */
+const struct identity *snapshot_only_identity(const struct snapshot *sn, bool as2);
+
+/* The AS2 listener of (AS2-From, AS2-To), compared with their case: see its state for whether it
+ * listens, is paused, or is errored (only when no other has the pair). NULL: there is none. */
+const struct listener *snapshot_as2_listener(const struct snapshot *sn, const char *from,
+                                             const char *to);
+const struct partner *snapshot_partner_of_as2(const struct snapshot *sn, const char *id);
+const struct identity *snapshot_identity_of_as2(const struct snapshot *sn, const char *id);
+
+/* Whether what a TLS client showed is one of these certificates, or issued by one of them. False for
+ * NULL. */
+bool certificate_shown(const struct certificate *agreed, const X509 *shown);
 
 /* Equal without telling by time where they differ. */
 bool secret_equal(const char *a, const char *b);
