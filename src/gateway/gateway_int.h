@@ -25,7 +25,8 @@ enum {
 struct session;
 struct trace_hub;
 struct caller;
-struct server;
+struct acceptor;
+struct poster;
 
 struct counters {
     atomic_ullong documents_in, documents_out, octets_in, octets_out, refused, failed;
@@ -63,7 +64,8 @@ struct gateway {
     pthread_mutex_t operators; /* one retry, receipt or cancellation by hand at a time */
     struct counters n;
     struct trace_hub *trace;
-    struct server *server;
+    struct acceptor *oftp2, *as2;
+    struct poster *poster;
     struct caller *caller;
     struct workers *workers;
 };
@@ -106,6 +108,10 @@ void delivery_plan(struct gateway *g, struct store_batch *b, const struct listen
 /* Adds a receipt and its job for an inbound document: EERP when reason is 0, else NERP. */
 void receipt_plan(struct gateway *g, struct store_batch *b, const struct document *d,
                   int reason, const char *text, int64_t now_ms);
+/* Adds the response `theirs`, which settled a copy of the inbound document d, for d's originator:
+ * every field as it came but for the stamp, which is d's. oftp2.md 9.8. */
+bool receipt_pass_back(struct gateway *g, struct store_batch *b, const struct document *d,
+                       const struct receipt *theirs, int64_t now_ms, struct err *err);
 /* Takes an EERP or NERP from the session partner: stores it, settles the document. Durable on
  * return: then RTR. *odd counts those of the session that settled nothing; after many of them they
  * are not even stored. */
@@ -118,11 +124,9 @@ bool receipt_response(const struct receipt *rc, struct oftp_response *r, struct 
 
 struct thread_list; /* detached threads that are counted, so that a stop can wait for them */
 
-bool server_start(struct gateway *g, struct server **out, struct err *err);
-void server_stop(struct server *s); /* takes nothing new; returns when all acceptors ended */
-void server_free(struct server *s);
-void server_endpoints(struct server *s, struct arena *a, struct gateway_endpoint **list,
-                      size_t *n);
+/* The listening servers: gateway/acceptor.h stops and frees them. */
+bool oftp2_server_start(struct gateway *g, struct acceptor **out, struct err *err);
+bool as2_server_start(struct gateway *g, struct acceptor **out, struct err *err);
 
 bool caller_start(struct gateway *g, struct caller **out, struct err *err);
 void caller_stop(struct caller *c);

@@ -1,5 +1,7 @@
 /* One running Waybill: start, stop, and what is asked about it. */
+#include "gateway/acceptor.h"
 #include "gateway/delivery.h"
+#include "gateway/relay.h"
 #include "gateway/session_int.h"
 
 #include <stdio.h>
@@ -30,7 +32,7 @@ static bool start_all(struct gateway *g, struct err *err)
         return false;
     gateway_swap(g, sn);
     return workers_start(g, g->rt->runtime.workers, &g->workers, err) &&
-           server_start(g, &g->server, err) && caller_start(g, &g->caller, err);
+           oftp2_server_start(g, &g->oftp2, err) && caller_start(g, &g->caller, err);
 }
 
 bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *err)
@@ -112,13 +114,15 @@ void gateway_stop(struct gateway *g)
     atomic_store(&g->stopping, true);
     if (g->store != NULL)
         store_wake(g->store);
-    server_stop(g->server);
+    acceptor_stop(g->oftp2);
+    acceptor_stop(g->as2);
     wait_running(g, g->rt->runtime.stop_timeout_ms);
     atomic_store(&g->ending, true);
     wait_running(g, 3000);
     cut_sessions(g);
     caller_stop(g->caller);
-    server_free(g->server);
+    acceptor_free(g->oftp2);
+    acceptor_free(g->as2);
     workers_stop(g->workers);
     trace_hub_stop(g->trace);
     free_all(g);
@@ -139,7 +143,14 @@ const struct config_runtime *gateway_config(const struct gateway *g)
 void gateway_endpoints(struct gateway *g, struct arena *a, struct gateway_endpoint **list,
                        size_t *n)
 {
-    server_endpoints(g->server, a, list, n);
+    size_t all = acceptor_endpoints_n(g->oftp2) + acceptor_endpoints_n(g->as2);
+
+    *n = 0;
+    *list = arena_take(a, sizeof(**list) * (all + 1));
+    if (*list == NULL)
+        return;
+    acceptor_endpoints(g->oftp2, a, *list, n);
+    acceptor_endpoints(g->as2, a, *list, n);
 }
 
 bool gateway_ready(struct gateway *g)
@@ -337,6 +348,7 @@ static bool retry(struct gateway *g, int64_t id, const char *who, struct err *er
         ok = FAIL(err, FAIL_LOCAL, 409,
                   "document %lld is %s: only failed and rejected ones can be run again",
                   (long long)id, document_state_name(d.state));
+    ok = ok && relay_may_retry(g, &d, err);
     if (ok && (b = store_batch_new()) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     if (ok && d.outbound) {
@@ -376,11 +388,17 @@ static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char
     struct document d = { 0 };
     struct store_batch *b = NULL;
     const struct listener *l = NULL;
-    bool ok = load(g, id, &a, &d, err);
+    bool ok = load(g, id, &a, &d, err), relayed;
 
     if (ok)
         l = snapshot_listener(sn, d.listener == NULL ? "" : d.listener);
-    if (ok && (d.outbound || l == NULL || l->process->acknowledge != ACK_MANUAL))
+    relayed = ok && relay_inbound(&d) && d.state == DOC_PROCESSING;
+    if (relayed && positive)
+        ok = FAIL(err, FAIL_LOCAL, 409,
+                  "document %lld is relayed: only its recipient can acknowledge it",
+                  (long long)id);
+    if (ok && !relayed &&
+        (d.outbound || l == NULL || l->process->acknowledge != ACK_MANUAL || relay_inbound(&d)))
         ok = FAIL(err, FAIL_LOCAL, 409,
                   "document %lld is not of a process with acknowledge: manual", (long long)id);
     if (ok && (d.state < DOC_OPENED || d.state == DOC_REFUSED))
@@ -391,12 +409,16 @@ static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char
     if (ok && (b = store_batch_new()) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     if (ok) {
-        receipt_plan(g, b, &d, positive ? 0 : NERP_PROCESSING, positive ? NULL : text,
-                     net_wall_ms());
+        int nerp = relayed ? NERP_NOT_ACKNOWLEDGED : NERP_PROCESSING;
+
+        receipt_plan(g, b, &d, positive ? 0 : nerp, positive ? NULL : text, net_wall_ms());
+        if (relayed)
+            store_set_state(b, id, DOC_BIT(DOC_PROCESSING), DOC_FAILED, net_wall_ms(), "failed",
+                            text, text);
         store_set_prop(b, id, "waybill.answered", positive ? "EERP" : "NERP");
         store_add_event(b, id, net_wall_ms(), positive ? "acknowledged" : "rejected", who);
         ok = change(g, b, who, positive ? "acknowledge" : "reject", id, err);
-        if (ok)
+        if (ok && l != NULL)
             archive_answer(g, &d, l);
     }
     arena_free(&a);
@@ -472,6 +494,7 @@ static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *e
                         "cancelled by an operator");
         for (size_t i = 0; i < n; i++)
             store_end_job(b, jobs[i].id);
+        relay_failed(g, b, id, NERP_OPERATOR);
         ok = change(g, b, who, "cancel", id, err);
     }
     for (size_t i = 0; !ok && i < held; i++)
