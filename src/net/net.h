@@ -25,12 +25,19 @@ void net_time_text(int64_t wall_ms, char text[25]);
 
 struct tls; /* shared by connections; counted */
 
-enum tls_peer { TLS_PEER_NONE, TLS_PEER_OPTIONAL, TLS_PEER_REQUIRED };
+enum tls_peer {
+    TLS_PEER_NONE,
+    TLS_PEER_OPTIONAL,
+    TLS_PEER_REQUIRED,
+    TLS_PEER_REQUIRED_ANY, /* one must be shown; whose it is the caller looks at */
+};
 
-/* Server: cert with key; trust: certificates a client's may equal or be issued by (NULL:
- * any is taken when optional, and only compared later by the caller; when required that is
- * FAIL_LOCAL). TLS 1.2 with forward
- * secrecy and AEAD, and 1.3; no renegotiation; no tickets are kept across restarts. */
+/* Server: cert with key; trust: certificates a client's may equal or be issued by. NULL: with
+ * TLS_PEER_OPTIONAL and TLS_PEER_REQUIRED_ANY (which takes no trust) a certificate of any issuer,
+ * even an expired one, is taken: that the client holds its key is proven, the caller compares it
+ * (conn_peer_certificate) with the partner's; with TLS_PEER_REQUIRED that is FAIL_LOCAL.
+ * TLS 1.2 with forward secrecy and AEAD, and 1.3; no renegotiation; no tickets are kept across
+ * restarts. */
 MUST_CHECK bool tls_server_new(const struct pki_certificate *cert, enum tls_peer peer,
                                const struct pki_certificate *trust, struct tls **out,
                                struct err *err);
@@ -85,6 +92,10 @@ const char *conn_tls_text(const struct conn *c);
 
 /* The numeric address of a socket address, IPv4-mapped ones as IPv4. */
 void net_address_text(const struct sockaddr *sa, socklen_t n, char *text, size_t cap);
+/* Whether it is of the public Internet: not loopback, private, link-local, shared (CGNAT),
+ * documentation, multicast, unspecified or the like, also as IPv4 within IPv6 (mapped, NAT64,
+ * 6to4). as2.md 4.9 rule 4. */
+bool net_address_public(const struct sockaddr *sa);
 
 /* ---- listening -------------------------------------------------------------------------- */
 
