@@ -162,6 +162,31 @@ static const struct mapping require_mapping = {
     .help = "The security that was agreed. A document with less is refused with the protocol's reason code.",
 };
 
+static const struct row relay_rows[] = {
+    { "partners", ROW_TEXTS, offsetof(struct config_relay, partners), .refers = REFERS_PARTNER, .min = 1, .max = 100, .flags = ROW_REQUIRED,
+      .help = "The partner components that the file is passed on to. One: the file keeps its destination, and its receipt comes back unchanged. Several: each gets the file under its own ODETTE ID, and the receipt for `destination` is ours, made when all have answered." },
+    { "destination", ROW_TEXT, offsetof(struct config_relay, destination), .check = check_odette_id, .def_shown = "the partner's `odette_id`",
+      .help = "The destination (SFIDDEST) this is about: somebody behind the partner, or the name of the group. Needed with several partners." },
+};
+
+static void relay_done(struct walk *w, const yaml_node_t *node, void *target)
+{
+    const struct config_relay *r = target;
+
+    if (r->partners == NULL)
+        return;
+    if (r->partners[0] == NULL)
+        walk_problem(w, walk_find(w, node, "partners"), "'partners' is empty; name who gets the file");
+    else if (r->partners[1] != NULL && r->destination == NULL)
+        walk_problem(w, node, "several partners need 'destination': the ODETTE ID of the group");
+}
+
+static const struct mapping relay_mapping = {
+    .name = "process.start.operation.relay[]", ROWS(relay_rows), .size = sizeof(struct config_relay),
+    .at = AT_OFFSET(struct config_relay, at), .done = relay_done,
+    .help = "Files of this originator that are for others: passed on with name, stamp, originator and octets unchanged.",
+};
+
 static const struct row from_rows[] = {
     { "partner", ROW_TEXT, PROCESS(from_partner), .refers = REFERS_PARTNER,
       .help = "The partner component that documents come from. Either this alone, or the settings below in place." },
@@ -230,6 +255,8 @@ static const struct row operation_rows[] = {
     { "archiving", ROW_MAP, .sub = &archiving_mapping, .help = "Keeps a copy of each opened document." },
     { "tracking", ROW_LIST, PROCESS(tracking), PROCESS(tracking_n), .sub = &tracking_mapping, .max = 50,
       .help = "Values to find documents by." },
+    { "relay", ROW_LIST, PROCESS(relay), PROCESS(relay_n), .sub = &relay_mapping, .max = 1000,
+      .help = "Files of this originator that are for others: passed on unchanged. The steps below are not run for them." },
     { "max_file_size", ROW_SIZE, PROCESS(max_file_size), .def = "0", .def_shown = "the server's", .max = UINT64_C(1) << 50,
       .help = "The largest document to accept; 0 is the server's limit." },
     { "formats", ROW_TEXT, PROCESS(formats), .def = "FVUT", .check = check_formats,

@@ -1,5 +1,6 @@
 /* The client: calls partners that have something waiting, polls on their schedules, backs off
  * after failures, and tells which receipts are overdue. oftp2.md 14.3. */
+#include "gateway/relay.h"
 #include "gateway/security.h"
 
 #include <stdio.h>
@@ -131,6 +132,7 @@ static void tell_jobs(struct gateway *g, const struct call *call, const char *wh
             store_set_state(b, j.document_id, DOC_BIT(DOC_SEALED) | DOC_BIT(DOC_SENDING),
                             DOC_FAILED, now, "failed", why, why);
             store_end_job(b, j.id);
+            relay_failed(g, b, j.document_id, NERP_NOT_DELIVERED);
         } else {
             store_put_job(b, &j);
             store_add_event(b, j.document_id, now, "call failed", why);
@@ -296,7 +298,7 @@ static const struct identity *default_identity(const struct snapshot *sn,
 {
     if (p->cfg->identity != NULL)
         return snapshot_identity(sn, p->cfg->identity);
-    return sn->identities_n == 1 ? &sn->identities[0] : NULL;
+    return snapshot_only_identity(sn, false);
 }
 
 static void call_by_schedule(struct caller *c, struct snapshot *sn)
@@ -367,6 +369,7 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
                 snapshot_partner(sn, list[i].partner == NULL ? "" : list[i].partner);
 
             if (p != NULL && p->cfg->receipt_timeout_ms > 0 &&
+                strcmp(list[i].protocol, "oftp2") == 0 &&
                 list[i].changed_ms + (int64_t)p->cfg->receipt_timeout_ms <= now)
                 mark_overdue(c->g, &list[i], p->name, p->cfg->receipt_timeout_ms);
         }

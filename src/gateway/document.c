@@ -1,6 +1,6 @@
 /* Documents as the gateway sees them: their identity, and the SFID fields among their
  * properties. */
-#include "gateway/gateway_int.h"
+#include "gateway/security.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,20 @@ static char *clean_text(struct arena *a, const char *text, size_t n)
     return out;
 }
 
+/* The octets of a description that clean_text may have changed: a relayed file keeps them. */
+static void keep_octets(struct props *ps, struct arena *a, const struct oftp_sfid *c)
+{
+    bool plain = true;
+    char *hex;
+
+    for (size_t i = 0; i < c->descl && plain; i++)
+        plain = c->desc[i] >= 0x20 && c->desc[i] < 0x7F;
+    if (plain || (hex = arena_take(a, 2u * c->descl + 1)) == NULL)
+        return;
+    hex_text((const uint8_t *)c->desc, c->descl, hex);
+    props_set(ps, a, "oftp2.sfiddesc_octets", hex);
+}
+
 void props_from_sfid(struct props *ps, struct arena *a, const struct oftp_sfid *c, int level)
 {
     props_set(ps, a, "oftp2.sfiddsn", c->dsn);
@@ -40,6 +54,7 @@ void props_from_sfid(struct props *ps, struct arena *a, const struct oftp_sfid *
     props_printf(ps, a, "oftp2.sfidfsiz", "%llu", (unsigned long long)c->fsiz);
     props_printf(ps, a, "oftp2.sfidosiz", "%llu", (unsigned long long)c->osiz);
     props_set(ps, a, "oftp2.sfiddesc", clean_text(a, c->desc, c->descl));
+    keep_octets(ps, a, c);
     props_printf(ps, a, "oftp2.level", "%d", level);
 }
 
@@ -81,6 +96,9 @@ void sfid_from_props(struct oftp_sfid *c, const struct props *ps)
     c->osiz = number(ps, "oftp2.sfidosiz");
     get(c->desc, sizeof(c->desc), ps, "oftp2.sfiddesc");
     c->descl = (uint16_t)strlen(c->desc);
+    v = props_get(ps, "oftp2.sfiddesc_octets");
+    if (v != NULL)
+        c->descl = (uint16_t)hex_octets(v, (uint8_t *)c->desc, OFTP_TEXT);
 }
 
 /* Where nothing had to be opened both forms are the same octets, kept once. */

@@ -1,5 +1,6 @@
 /* Files coming in: the decision on SFID, the octets into custody, EFPA after the sync.
  * RFC 5024 5.3.3 to 5.3.10; oftp2.md 7.3 (order of checks), 8 (restart), 9.3 (duplicates). */
+#include "gateway/relay.h"
 #include "gateway/session_int.h"
 
 #include <stdio.h>
@@ -156,6 +157,8 @@ static void fill_document(struct session *s, struct incoming *in, const struct o
     d->created_ms = d->changed_ms = net_wall_ms();
     d->total = f->fsiz < UINT64_MAX / OFTP_BLOCK ? f->fsiz * OFTP_BLOCK : 0;
     props_from_sfid(&d->props, a, f, level);
+    if (l != NULL && strcmp(l->to.code, f->dest) != 0)
+        props_set(&d->props, a, "waybill.relay", "yes");
     props_set(&d->props, a, "oftp2.initiator_ssidcode", s->initiator ? s->own : s->peer);
     props_set(&d->props, a, "oftp2.responder_ssidcode", s->initiator ? s->peer : s->own);
 }
@@ -506,7 +509,7 @@ static bool commit_file(struct session *s, struct incoming *in, const struct lis
     struct document *d = &in->d;
     struct payload_ref index;
     int64_t now = net_wall_ms();
-    bool plain = !needs_opening(l, &in->sfid);
+    bool relayed = relay_inbound(d), plain = relayed || !needs_opening(l, &in->sfid);
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     if (ok && in->index != NULL)
@@ -527,7 +530,9 @@ static bool commit_file(struct session *s, struct incoming *in, const struct lis
     if (l->process->reject_duplicates)
         store_add_seen(b, d->identity_key, d->id,
                        now + (int64_t)s->rt->oftp2_server.duplicate_memory_ms);
-    if (plain) {
+    if (relayed) {
+        relay_wake(s->g, b, d->id, now);
+    } else if (plain) {
         delivery_plan(s->g, b, l, d, now);
     } else {
         struct job j = { .id = store_next_id(s->g->store),
@@ -660,7 +665,8 @@ bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *er
             s, reason,
             reason == ANSWER_ACCESS ? "the file cannot be stored: try later" : why.text, err);
     }
-    if (l->process->acknowledge == ACK_RECEIVED || l->process->acknowledge == ACK_PROCESSED)
+    if (!relay_inbound(&in->d) &&
+        (l->process->acknowledge == ACK_RECEIVED || l->process->acknowledge == ACK_PROCESSED))
         s->awaited++;
     gateway_count_document(s->g, in->listener, false);
     atomic_fetch_add(&s->g->n.documents_in, 1);

@@ -1,5 +1,6 @@
 /* Whether a file that is offered is taken: the listener it is for, and what was agreed with it.
  * The order of the checks is that of oftp2.md 7.3. */
+#include "gateway/relay.h"
 #include "gateway/session_int.h"
 
 #include <fnmatch.h>
@@ -51,7 +52,8 @@ static const struct listener *route(const struct session *s, const struct snapsh
 
     for (size_t i = 0; i < sn->listeners_n; i++) {
         const struct listener *l = &sn->listeners[i];
-        bool to = l->to.code != NULL && strcmp(l->to.code, f->dest) == 0;
+        bool to = l->to.code != NULL &&
+                  (strcmp(l->to.code, f->dest) == 0 || relay_route(sn, l, f->dest) != NULL);
         bool from = l->from.code != NULL && strcmp(l->from.code, f->orig) == 0;
 
         if (l->state == LISTENER_ERRORED) {
@@ -78,7 +80,8 @@ static const struct listener *route(const struct session *s, const struct snapsh
                          "no process has this from.odette_id together with this to.odette_id");
     else
         (void)verdict_no(v, ANSWER_DESTINATION, false, "destination not known here",
-                         "to.odette_id: no listening process has this destination");
+                         "to.odette_id: no listening process has this destination; relay, if "
+                         "it is for somebody behind us");
     return NULL;
 }
 
@@ -163,6 +166,8 @@ static bool check_security(const struct listener *l, const struct oftp_sfid *f,
         return verdict_no(v, ANSWER_UNSPECIFIED, false,
                           "SFIDENV must be 1 when SFIDSEC or SFIDCOMP is set",
                           "the partner's program announces itself inconsistently");
+    if (strcmp(l->to.code, f->dest) != 0)
+        return true; /* relayed: what is inside is for others */
     if ((f->sec & 1) != 0 && l->to.cfg->decryption_certificate == NULL)
         return verdict_no(v, ANSWER_ENCRYPTED, false, "encrypted files are not agreed",
                           "to.decryption_certificate");

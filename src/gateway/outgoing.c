@@ -1,12 +1,17 @@
 /* What we do with the turn: receipts first, then files, then the turn goes back.
  * RFC 5024 5.3.3 to 5.3.10; oftp2.md 6.2 (turn), 7.2 (retries), 8 (restart), 14.3. */
 #include "gateway/delivery.h"
+#include "gateway/relay.h"
 #include "gateway/session_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LINGER_MS = 3000, LINGER_SLICE_MS = 100 };
+enum {
+    LINGER_MS = 3000,
+    LINGER_SLICE_MS = 100,
+    OLD_BLOCKS_MAX = 9999999, /* SFIDFSIZ below level 5 */
+};
 
 /* States from which an outbound document may still be settled by a session. */
 #define UNSENT (DOC_BIT(DOC_SEALED) | DOC_BIT(DOC_SENDING))
@@ -200,7 +205,8 @@ static bool shorten_stamp(struct session *s, struct sending *o, struct err *err)
     return ok;
 }
 
-static bool fail_document(struct session *s, const char *event, const char *reason)
+/* nerp: what the originator is told when the file is only passed on. */
+static bool fail_document(struct session *s, const char *event, const char *reason, int nerp)
 {
     struct store_batch *b = store_batch_new();
     struct sending *o = s->out;
@@ -210,6 +216,7 @@ static bool fail_document(struct session *s, const char *event, const char *reas
     store_set_state(b, o->d.id, UNSENT, DOC_FAILED, net_wall_ms(), event, reason, reason);
     store_set_progress(b, o->d.id, o->d.progress, o->d.records);
     store_end_job(b, o->job.id);
+    relay_failed(s->g, b, o->d.id, nerp);
     atomic_fetch_add(&s->g->n.failed, 1);
     log_event(LOG_WARN, "oftp2.send.failed", "session", log_num(s->id), "partner",
               s->partner_name, "document", log_num(o->d.id), "dsn", o->sfid.dsn, "reason",
@@ -227,7 +234,7 @@ static void put_off(struct session *s, const char *event, const char *reason, bo
 
     o->job.attempts++;
     if (limit != 0 && (uint32_t)o->job.attempts >= limit) {
-        (void)fail_document(s, event, reason);
+        (void)fail_document(s, event, reason, NERP_NOT_DELIVERED);
         return;
     }
     b = store_batch_new();
@@ -275,7 +282,9 @@ static bool offer(struct session *s, struct err *err)
     if (oftp_session_restart(s->oftp))
         o->sfid.rest = records ? o->d.records : o->d.progress / OFTP_BLOCK;
     if (!oftp_session_offer_file(s->oftp, &o->sfid, &why)) {
-        (void)fail_document(s, "failed", why.text);
+        bool size = oftp_session_level(s->oftp) < OFTP_20 && o->sfid.fsiz > OLD_BLOCKS_MAX;
+
+        (void)fail_document(s, "failed", why.text, size ? NERP_LEVEL_SIZE : NERP_NOT_DELIVERED);
         return true;
     }
     atomic_store(&s->document_id, o->d.id);
@@ -557,7 +566,7 @@ static bool answer(struct session *s, const char *command, const struct oftp_eve
     if (retry)
         put_off(s, "refused for now", text, false);
     else
-        (void)fail_document(s, "failed", text);
+        (void)fail_document(s, "failed", text, oftp_nerp_for_answer(ev->reason));
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* End-to-end responses: EERP and NERP, ours and the partner's. RFC 5024 5.3.13, 5.3.14; oftp2.md
  * section 9. Stored before they are sent or acknowledged by RTR. */
+#include "gateway/relay.h"
 #include "gateway/security.h"
 
 #include "base/writer.h"
@@ -124,6 +125,55 @@ bool receipt_response(const struct receipt *rc, struct oftp_response *r, struct 
                     : oftp_read_eerp(rc->octets, kept, r, err);
 }
 
+/* The raw command, written anew: the engine has taken it apart. */
+static struct span raw_octets(const struct oftp_response *r, int level, uint8_t *p, size_t cap)
+{
+    struct writer w = writer_of(p, cap);
+    struct err err = { 0 };
+    bool ok =
+        r->negative ? oftp_write_nerp(&w, level, r, &err) : oftp_write_eerp(&w, level, r, &err);
+
+    return ok ? writer_done(&w) : span_of(NULL, 0);
+}
+
+bool receipt_pass_back(struct gateway *g, struct store_batch *b, const struct document *d,
+                       const struct receipt *theirs, int64_t now_ms, struct err *err)
+{
+    int level = level_of(d) <= OFTP_13 ? level_of(d) : OFTP_20;
+    uint8_t *octets = malloc(OFTP_OEB_MAX);
+    struct oftp_response r;
+    struct oftp_sfid f;
+    struct receipt rc = *theirs;
+    struct job j = { .id = store_next_id(g->store),
+                     .kind = JOB_RECEIPT,
+                     .document_id = d->id,
+                     .own = d->own,
+                     .peer = d->peer,
+                     .not_before_ms = now_ms };
+    bool ok = octets != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    if (ok && (ok = receipt_response(theirs, &r, err))) {
+        sfid_from_props(&f, &d->props);
+        (void)text_copy(r.date, sizeof(r.date), f.date);
+        (void)text_copy(r.time, sizeof(r.time), f.time);
+        rc.octets = raw_octets(&r, level, octets, OFTP_OEB_MAX);
+        rc.id = j.receipt_id = store_next_id(g->store);
+        rc.document_id = d->id;
+        rc.outbound = true;
+        rc.state = "pending";
+        rc.at_ms = now_ms;
+        if (rc.octets.n == 0 || (r.negative && level <= OFTP_13)) {
+            store_add_event(b, d->id, now_ms, "no receipt",
+                            "the partner's protocol level cannot carry this response");
+        } else {
+            store_put_receipt(b, &rc);
+            store_put_job(b, &j);
+        }
+    }
+    free(octets);
+    return ok;
+}
+
 /* ---- the partner's ----------------------------------------------------------------------- */
 
 static void response_text(const struct oftp_response *r, char *text, size_t cap)
@@ -181,17 +231,6 @@ static bool proven(struct gateway *g, const struct document *d, const struct oft
 static bool settled(enum document_state st)
 {
     return st == DOC_ACKNOWLEDGED || st == DOC_REJECTED;
-}
-
-/* The raw command, written anew: the engine has taken it apart. */
-static struct span raw_octets(const struct oftp_response *r, int level, uint8_t *p, size_t cap)
-{
-    struct writer w = writer_of(p, cap);
-    struct err err = { 0 };
-    bool ok =
-        r->negative ? oftp_write_nerp(&w, level, r, &err) : oftp_write_eerp(&w, level, r, &err);
-
-    return ok ? writer_done(&w) : span_of(NULL, 0);
 }
 
 static void settle(struct store_batch *b, const struct document *d,
@@ -268,16 +307,19 @@ static bool take_once(struct gateway *g, const struct oftp_response *r, int leve
             goto out; /* answered, so that the partner forgets it; there is nothing new in it */
         rc.id = store_next_id(g->store);
         rc.document_id = d.id;
-        honest = d.id == 0 || !may || proven(g, &d, r, &why);
+        /* What is relayed is for the originator to verify. */
+        honest = d.id == 0 || !may || relay_original(&d) != 0 || proven(g, &d, r, &why);
         rc.state = d.id == 0 ? "unmatched" : may && honest ? "received" : "refused";
         rc.reason = r->reas;
         rc.text = r->reast;
         rc.creator = r->negative ? r->crea : r->orig;
         rc.octets = raw_octets(r, level, octets, cap);
         store_put_receipt(b, &rc);
-        if (d.id != 0 && may && honest)
+        if (d.id != 0 && may && honest) {
             settle(b, &d, r, text, now);
-        else if (d.id != 0)
+            if (relay_original(&d) != 0 && !settled(d.state))
+                relay_wake(g, b, relay_original(&d), now);
+        } else if (d.id != 0)
             store_add_event(b, d.id, now, "receipt refused", may ? why.text : text);
         ok = store_commit(g->store, b, err);
     }
