@@ -369,7 +369,7 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
                 snapshot_partner(sn, list[i].partner == NULL ? "" : list[i].partner);
 
             if (p != NULL && p->cfg->receipt_timeout_ms > 0 &&
-                strcmp(list[i].protocol, "oftp2") == 0 &&
+                list[i].protocol != NULL && strcmp(list[i].protocol, "oftp2") == 0 &&
                 list[i].changed_ms + (int64_t)p->cfg->receipt_timeout_ms <= now)
                 mark_overdue(c->g, &list[i], p->name, p->cfg->receipt_timeout_ms);
         }

@@ -34,7 +34,9 @@ void gateway_swap(struct gateway *g, struct snapshot *sn)
         else if (was == NULL || was->state != l->state || was->version != l->version)
             log_event(LOG_INFO,
                       l->state == LISTENER_PAUSED ? "listener.paused" : "listener.listening",
-                      "listener", l->name, "from", l->from.code, "to", l->to.code, NULL);
+                      "listener", l->name, "from",
+                      l->as2 != NULL ? l->as2_from.id : l->from.code, "to",
+                      l->as2 != NULL ? l->as2_to.id : l->to.code, NULL);
     }
     snapshot_put(old);
 }
@@ -87,6 +89,21 @@ static bool text_same(const struct snapshot *sn, const struct config_component *
     return false;
 }
 
+/* The same reference, or the same ID in place. */
+static bool same_party(const char *ref, const char *id, const char *was_ref, const char *was_id)
+{
+    const char *a = ref != NULL ? ref : id, *b = was_ref != NULL ? was_ref : was_id;
+
+    return (ref != NULL) == (was_ref != NULL) && a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool same_as2_pair(const struct config_process *p, const struct config_process *was)
+{
+    return same_party(p->from_partner, p->as2.from.as2_id, was->from_partner,
+                      was->as2.from.as2_id) &&
+           same_party(p->to_identity, p->as2.to.as2_id, was->to_identity, was->as2.to.as2_id);
+}
+
 /* Where a process stood in the order of deployment, while its listening key stays the same: a
  * change of its steps must not make it "the one deployed later". 0: it goes to the end. */
 static int64_t kept_since(struct gateway *g, const struct snapshot *sn,
@@ -97,8 +114,11 @@ static int64_t kept_since(struct gateway *g, const struct snapshot *sn,
     char password[SECRET_MAX];
     struct err err = { 0 };
 
-    if (c->kind != CONFIG_PROCESS || l == NULL)
+    if (c->kind != CONFIG_PROCESS || l == NULL ||
+        strcmp(c->u.process.listen, l->process->listen) != 0)
         return 0;
+    if (l->as2 != NULL)
+        return same_as2_pair(&c->u.process, l->process) ? l->since : 0;
     if (c->u.process.from_partner != NULL || l->process->from_partner != NULL)
         return c->u.process.from_partner != NULL && l->process->from_partner != NULL &&
                        strcmp(c->u.process.from_partner, l->process->from_partner) == 0
@@ -304,6 +324,11 @@ void gateway_count_document(struct gateway *g, const char *listener, bool failed
     pthread_mutex_unlock(&g->lock);
 }
 
+static const char *text_of(struct arena *a, const char *text)
+{
+    return text == NULL ? "" : arena_text(a, text);
+}
+
 bool gateway_listeners(struct gateway *g, struct arena *a, struct gateway_listener **list,
                        size_t *n, struct err *err)
 {
@@ -318,12 +343,11 @@ bool gateway_listeners(struct gateway *g, struct arena *a, struct gateway_listen
         out->name = arena_text(a, l->name);
         out->server = arena_text(a, l->process->listen);
         out->state = state_names[l->state];
-        out->reason = l->reason == NULL ? "" : arena_text(a, l->reason);
-        out->from = l->from.code == NULL ? "" : arena_text(a, l->from.code);
-        out->to = l->to.code == NULL ? "" : arena_text(a, l->to.code);
+        out->reason = text_of(a, l->reason);
+        out->from = text_of(a, l->as2 != NULL ? l->as2_from.id : l->from.code);
+        out->to = text_of(a, l->as2 != NULL ? l->as2_to.id : l->to.code);
         out->from_name = l->partner == NULL ? "" : arena_text(a, l->partner->name);
-        out->to_name =
-            l->process->to_identity == NULL ? "" : arena_text(a, l->process->to_identity);
+        out->to_name = text_of(a, l->process->to_identity);
         out->version = l->version;
         pthread_mutex_lock(&g->lock);
         for (const struct listener_counts *c = g->counts; c != NULL; c = c->next)

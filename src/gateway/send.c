@@ -93,8 +93,8 @@ static bool find_parties(const struct snapshot *sn, const struct gateway_send *w
         return FAIL(err, FAIL_LOCAL, 422, "partner '%s' has no oftp2.odette_id", w->partner);
     if (name == NULL)
         name = (*p)->cfg->identity;
-    if (name == NULL && sn->identities_n == 1)
-        name = sn->identities[0].name;
+    if (name == NULL && snapshot_only_identity(sn, false) != NULL)
+        name = snapshot_only_identity(sn, false)->name;
     if (name == NULL)
         return FAIL(err, FAIL_LOCAL, 422,
                     "no identity was named: give one, or set oftp2.identity of partner '%s'",

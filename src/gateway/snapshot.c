@@ -270,8 +270,10 @@ static const struct listener *collision(const struct snapshot *sn, const struct 
 static void resolve_listener(struct snapshot *sn, const struct config_runtime *rt,
                              struct listener *l, bool paused)
 {
+    static const struct config_oftp2_party nobody = { 0 };
     const struct listener *other;
 
+    l->from.cfg = l->to.cfg = &nobody;
     if (l->as2 != NULL) {
         as2_listener_resolve(sn, rt, l);
     } else {

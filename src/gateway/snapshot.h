@@ -72,7 +72,7 @@ struct listener {
     const char *name;
     const struct config_process *process;
     const struct config_as2_operation *as2; /* not NULL: of the AS2 server */
-    struct party from, to;                  /* OFTP2; .code and .cfg NULL in one of AS2   */
+    struct party from, to;                  /* OFTP2; .code NULL in one of AS2            */
     struct as2_side as2_from, as2_to;       /* AS2; .id NULL in an errored one, perhaps   */
     const struct partner *partner;          /* NULL when from is given in place */
     const struct certificate *client_certificate; /* what the TLS client must show */

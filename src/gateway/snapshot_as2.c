@@ -2,6 +2,7 @@
 #include "gateway/snapshot_int.h"
 
 #include <openssl/crypto.h>
+#include <openssl/x509v3.h>
 
 /* ---- building ---------------------------------------------------------------------------- */
 
