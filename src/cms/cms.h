@@ -101,6 +101,21 @@ struct cms_open_options {
     uint32_t ratio_max;   /* decompressed : compressed, 0: 1100 (zlib itself stays below
                                    1032), counted after the first MB             */
     bool one_layer;       /* open the outermost layer only                 */
+    /* The layers to be there, outermost first, CMS_ENVELOPED standing for both kinds: exactly these
+     * are opened. Another in the place of one is refused with that one's fault. NULL: see below. */
+    const enum cms_kind *want;
+    size_t want_n;
+};
+
+/* How much of a failure may be told to who sent the message. What comes out of a CBC cipher may have
+ * been tampered with octet by octet, and different answers to that decrypt it in the end (Vaudenay;
+ * oftp2.md 10.4): so a failure inside an encrypted layer is kept until all of that layer has been
+ * read, and is answered as CMS_DECRYPTION unless it cannot come from tampering. */
+enum cms_doubt {
+    CMS_CERTAIN, /* nothing was encrypted, or what was proved whole: by GCM's tag, the checksum of
+                    the compressed data around, or a signature that verifies, though a stranger's */
+    CMS_LIKELY, /* padding and form are good, but nothing proves it: tell it seldom */
+    CMS_DOUBTFUL,
 };
 
 /* Peels ContentInfo after ContentInfo (DER or BER, any chunking of octet strings) until the
@@ -110,6 +125,8 @@ struct cms_open_options {
 struct stage *cms_open_new(const struct cms_open_options *o, struct err *err);
 /* After FLOW_END (or failure): the layers found, outermost first. Borrowed from st. */
 size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers);
+/* After failure. */
+enum cms_doubt cms_open_doubt(const struct stage *st);
 
 /* A detached signature over content that was digested elsewhere is verified by feeding the content
  * through this stage (it comes out unchanged) and the SignedData at the end. AS2 needs it. */

@@ -19,6 +19,11 @@ struct open {
     struct between between[CMS_LAYERS_MAX];
     bool plain; /* the innermost layer's content is the content */
     uint64_t taken;
+    /* The first failure inside an encrypted layer: see enum cms_doubt. What is still to come for the
+     * layer it was found in goes nowhere. */
+    struct err fault;
+    size_t faulty;
+    bool failed, more; /* more: octets came behind the end of that layer */
 };
 
 static void open_free(struct stage *st)
@@ -41,8 +46,10 @@ static bool add_layer(struct open *op, struct err *err)
     op->between[n].octets = malloc(BETWEEN);
     if (op->between[n].octets == NULL)
         return NO_MEMORY(err);
-    op->peel[n] =
-        (struct peel) { .o = &op->o, .layer = &op->opened.layers[n], .taken = &op->taken };
+    op->peel[n] = (struct peel) { .o = &op->o,
+                                  .layer = &op->opened.layers[n],
+                                  .taken = &op->taken,
+                                  .want = n < op->o.want_n ? &op->o.want[n] : NULL };
     op->opened.n = n + 1;
     return true;
 }
@@ -75,8 +82,11 @@ static bool step_layer(struct open *op, size_t i, struct span *in, bool last, st
     f = peel_step(&op->peel[i], &left, from == NULL ? last : op->ended[i - 1], &room, err);
     if (from == NULL)
         op->taken -= left.n;
-    if (f == FLOW_FAIL)
+    if (f == FLOW_FAIL) {
+        if (from != NULL)
+            from->from += had - left.n;
         return false;
+    }
     *moved = *moved || left.n != had || room.n != space || f == FLOW_END;
     op->ended[i] = f == FLOW_END;
     if (from == NULL)
@@ -101,6 +111,8 @@ static bool decide(struct open *op, bool *moved, struct err *err)
 
     if (op->o.one_layer)
         guess = GUESS_NO;
+    else if (op->o.want_n > 0)
+        guess = op->opened.n < op->o.want_n ? GUESS_YES : GUESS_NO;
     if (guess == GUESS_SHORT && !op->ended[i])
         return true;
     *moved = true;
@@ -110,15 +122,105 @@ static bool decide(struct open *op, bool *moved, struct err *err)
     return true;
 }
 
+/* ---- failures inside encrypted layers ------------------------------------------------------ */
+
+static bool is_enveloped(const struct open *op, size_t i)
+{
+    enum cms_kind kind = op->peel[i].walk.kind;
+
+    return kind == CMS_ENVELOPED || kind == CMS_AUTH_ENVELOPED;
+}
+
+/* Whether what has come for layer i is the text of a file that was not protected as announced. */
+static bool begins_as_text(const struct between *b)
+{
+    enum { ENOUGH = 16 };
+
+    for (size_t i = 0; i < ENOUGH; i++) {
+        uint8_t c = i < b->to ? b->octets[i] : 0;
+
+        if ((c < ' ' || c > '~') && c != '\r' && c != '\n' && c != '\t')
+            return false;
+    }
+    return true;
+}
+
+/* Whether the failure of layer i is to wait for the end of the encrypted layer around it. */
+static bool keep_fault(struct open *op, size_t i, const struct err *err)
+{
+    bool inside = false;
+
+    for (size_t k = 0; k < i; k++)
+        inside = inside || is_enveloped(op, k);
+    if (!inside || err->kind != FAIL_TRUST || op->peel[i].limit)
+        return false;
+    op->fault = *err;
+    op->faulty = i;
+    if (op->peel[i].ops == NULL && begins_as_text(&op->between[i - 1]))
+        op->peel[i].likely = true;
+    op->failed = true;
+    return true;
+}
+
+static void discard(struct open *op, bool *moved)
+{
+    struct between *b = &op->between[op->faulty - 1];
+
+    if (waiting(b) == 0)
+        return;
+    op->more = op->more || op->peel[op->faulty].done;
+    b->from = b->to = 0;
+    *moved = true;
+}
+
+/* All around the fault has ended: what can be told of it? */
+static enum cms_doubt doubt(const struct open *op)
+{
+    const struct peel *p = &op->peel[op->faulty];
+
+    for (size_t i = op->faulty; i-- > 0;) {
+        if (op->peel[i].authentic || op->peel[i].walk.kind == CMS_COMPRESSED)
+            return CMS_CERTAIN;
+        if (is_enveloped(op, i))
+            break;
+    }
+    if (op->more && p->ops != NULL)
+        return CMS_DOUBTFUL;
+    return p->whole ? CMS_CERTAIN : p->likely ? CMS_LIKELY : CMS_DOUBTFUL;
+}
+
+static bool tell_fault(struct open *op, struct err *err)
+{
+    for (size_t i = 0; i < op->opened.n; i++)
+        if (op->peel[i].damaged) {
+            op->opened.doubt = CMS_DOUBTFUL;
+            return peel_undecryptable(err);
+        }
+    if (!op->failed)
+        return true;
+    op->opened.doubt = doubt(op);
+    *err = op->fault;
+    return false;
+}
+
+/* ---- the stack ----------------------------------------------------------------------------- */
+
 static bool pump(struct open *op, struct span *in, bool last, struct room *out, bool *moved,
                  struct err *err)
 {
     struct between *b;
     struct span left;
 
-    for (size_t i = 0; i < op->opened.n; i++)
-        if (!step_layer(op, i, in, last, out, moved, err))
-            return false;
+    for (size_t i = 0; i < (op->failed ? op->faulty : op->opened.n); i++)
+        if (!step_layer(op, i, in, last, out, moved, err)) {
+            if (!keep_fault(op, i, err))
+                return false;
+            *moved = true;
+        }
+    if (op->failed) {
+        discard(op, moved);
+        return true;
+    }
     if (!op->plain)
         return decide(op, moved, err);
     b = &op->between[op->opened.n - 1];
@@ -132,9 +234,11 @@ static bool pump(struct open *op, struct span *in, bool last, struct room *out, 
 
 static bool all_ended(const struct open *op)
 {
-    for (size_t i = 0; i < op->opened.n; i++)
+    for (size_t i = 0; i < (op->failed ? op->faulty : op->opened.n); i++)
         if (!op->ended[i])
             return false;
+    if (op->failed)
+        return true;
     return op->plain && waiting(&op->between[op->opened.n - 1]) == 0;
 }
 
@@ -152,7 +256,7 @@ static enum flow open_step(struct stage *st, struct span *in, bool last, struct 
         }
     }
     if (all_ended(op))
-        return last ? FLOW_END : FLOW_IN;
+        return !tell_fault(op, err) ? FLOW_FAIL : last ? FLOW_END : FLOW_IN;
     if (out->n == 0)
         return FLOW_OUT;
     if (in->n == 0 && !last)
@@ -186,4 +290,9 @@ size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers)
 
     *layers = o->layers;
     return o->n;
+}
+
+enum cms_doubt cms_open_doubt(const struct stage *st)
+{
+    return ((const struct opened *)st)->doubt;
 }

@@ -53,6 +53,7 @@ static bool within_limits(struct peel *p, size_t n, struct err *err)
     uint64_t ratio = o->ratio_max > 0 ? o->ratio_max : RATIO_DEFAULT;
 
     c->out += n;
+    p->limit = true;
     if (o->content_max > 0 && c->out > o->content_max)
         return REFUSE(err, CMS_DECOMPRESSION,
                       "compressed data: more than the %llu octets allowed come out of it",
@@ -61,6 +62,7 @@ static bool within_limits(struct peel *p, size_t n, struct err *err)
         return REFUSE(err, CMS_DECOMPRESSION,
                       "compressed data: it expands to more than %llu times its size",
                       (unsigned long long)ratio);
+    p->limit = false;
     return true;
 }
 

@@ -4,7 +4,8 @@
  *
  * CBC proves nothing about the content: who needs to know demands a signature inside. libcrypto
  * answers a wrong key of PKCS #1 v1.5 with a random one (RFC 3218), so that it shows only at the
- * padding of the last block, as every other damage does. */
+ * padding of the last block, as every other damage does. Wrong padding goes on as content and is
+ * told when all layers have ended (open.c): what is inside is worked through either way. */
 #include "cms/algorithms.h"
 #include "cms/peel.h"
 
@@ -33,7 +34,7 @@ struct enveloped {
 static bool undecryptable(struct err *err)
 {
     ERR_clear_error();
-    return REFUSE(err, CMS_DECRYPTION, "enveloped data: it cannot be decrypted");
+    return peel_undecryptable(err);
 }
 
 /* GCMParameters, RFC 5084 3.2. The length of the tag is not covered by the tag: a short one must
@@ -204,22 +205,45 @@ static bool content(struct peel *p, struct span *in, struct room *out, struct er
     return true;
 }
 
-static enum flow flush(struct peel *p, struct room *out, struct err *err)
+/* Octets of content in the last block, or all of it with *damaged; in time that does not tell. */
+static size_t unpad(const uint8_t *block, size_t n, bool *damaged)
+{
+    unsigned pad = block[n - 1], bad = (pad == 0) | (pad > n);
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned within = 0u - (unsigned)(i < pad); /* all ones, or none */
+
+        bad |= within & (block[n - 1 - i] ^ pad);
+    }
+    *damaged = bad != 0;
+    return n - (pad & (0u - (unsigned)(bad == 0)));
+}
+
+/* The last block, which the context has held back. */
+static void last_block(struct peel *p)
 {
     struct enveloped *e = p->own;
     int n = 0;
 
+    e->finished = true;
+    e->held_from = e->held_to = 0;
+    p->damaged = true;
+    if (EVP_CIPHER_CTX_set_padding(e->ctx, 0) == 1 &&
+        EVP_DecryptFinal_ex(e->ctx, e->held, &n) == 1 && n > 0)
+        e->held_to = unpad(e->held, (size_t)n, &p->damaged);
+    ERR_clear_error();
+}
+
+static enum flow flush(struct peel *p, struct room *out, struct err *err)
+{
+    struct enveloped *e = p->own;
+
+    (void)err;
     drain(e, out);
     if (e->held_from < e->held_to)
         return FLOW_OUT;
     if (!e->gcm && !e->finished) {
-        if (EVP_DecryptFinal_ex(e->ctx, e->held, &n) != 1) {
-            (void)undecryptable(err);
-            return FLOW_FAIL;
-        }
-        e->finished = true;
-        e->held_from = 0;
-        e->held_to = (size_t)n;
+        last_block(p);
         drain(e, out);
     }
     return e->held_from < e->held_to ? FLOW_OUT : FLOW_END;
@@ -244,6 +268,7 @@ static bool check_tag(struct peel *p, struct enveloped *e, struct err *err)
                             (void *)(uintptr_t)tag.p) <= 0 || /* read only */
         EVP_DecryptFinal_ex(e->ctx, plain, &n) != 1)
         return undecryptable(err);
+    p->authentic = true;
     return true;
 }
 

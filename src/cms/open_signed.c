@@ -262,6 +262,30 @@ static bool try_signer(struct peel *p, CMS_ContentInfo *cms, CMS_SignerInfo *si,
     return false;
 }
 
+/* Nobody trusted signed. Is the message at least as somebody made it? Asked for cms_open_doubt()
+ * only: a certificate inside the message proves that, and nothing else. */
+static void look_whole(struct peel *p, CMS_ContentInfo *cms, STACK_OF(CMS_SignerInfo) * signers,
+                       bool known)
+{
+    STACK_OF(X509) *certs = CMS_get1_certs(cms);
+    struct signed_data *s = p->own;
+    int n = signers != NULL ? sk_CMS_SignerInfo_num(signers) : 0;
+    const char *why;
+
+    p->likely = n == 0;
+    for (int i = 0; i < n && !p->whole; i++) {
+        CMS_SignerInfo *si = sk_CMS_SignerInfo_value(signers, i);
+
+        for (int k = 0; certs != NULL && k < sk_X509_num(certs) && !p->whole; k++)
+            p->whole = CMS_SignerInfo_cert_cmp(si, sk_X509_value(certs, k)) == 0 &&
+                       verify(s, cms, si, sk_X509_value(certs, k), &why);
+        if (!known && CMS_signed_get_attr_count(si) >= 0 && s->n > 0)
+            p->likely = p->likely || CMS_SignerInfo_verify_content(si, s->chain) == 1;
+    }
+    sk_X509_pop_free(certs, X509_free);
+    ERR_clear_error();
+}
+
 static bool verdict(struct peel *p, CMS_ContentInfo *cms, struct err *err)
 {
     STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
@@ -282,6 +306,7 @@ static bool verdict(struct peel *p, CMS_ContentInfo *cms, struct err *err)
         record(p, p->own, signer_digest(sk_CMS_SignerInfo_value(signers, 0)));
     if (p->o->signers_n == 0)
         return true; /* nobody is trusted, and nobody is asked for */
+    look_whole(p, cms, signers, search.why != NULL);
     if (search.why != NULL)
         return REFUSE(err, CMS_SIGNATURE, "signature: %s", search.why);
     if (search.refused != NID_undef)

@@ -50,13 +50,46 @@ static const struct peel_ops *ops_of(enum cms_kind kind)
     return &peel_data;
 }
 
+static enum cms_fault fault_of(enum cms_kind kind)
+{
+    switch (kind) {
+    case CMS_SIGNED:
+        return CMS_SIGNATURE;
+    case CMS_ENVELOPED:
+    case CMS_AUTH_ENVELOPED:
+        return CMS_DECRYPTION;
+    case CMS_COMPRESSED:
+        return CMS_DECOMPRESSION;
+    case CMS_DATA:
+        break;
+    }
+    return CMS_FORMAT;
+}
+
+static bool unwanted(const struct peel *p, const char *found, struct err *err)
+{
+    return REFUSE(err, fault_of(*p->want), "%s was announced, and there is %s",
+                  cms_kind_name(*p->want), found);
+}
+
+static bool is_wanted(const struct peel *p)
+{
+    enum cms_kind kind = p->walk.kind == CMS_AUTH_ENVELOPED ? CMS_ENVELOPED : p->walk.kind;
+
+    return p->want == NULL || kind == *p->want;
+}
+
 static bool head_known(struct peel *p, struct err *err)
 {
     p->layer->kind = p->walk.kind;
+    p->likely = true;
+    if (!is_wanted(p))
+        return unwanted(p, cms_kind_name(p->walk.kind), err);
     /* Certificates travel as SignedData of nothing: only that may lack its content. */
     if (p->walk.absent && !p->detached && p->walk.kind != CMS_SIGNED)
         return REFUSE(err, CMS_FORMAT, "%s: the content is missing",
                       cms_kind_name(p->walk.kind));
+    p->likely = false;
     p->ops = ops_of(p->walk.kind);
     return p->ops->begin(p, err);
 }
@@ -102,6 +135,7 @@ enum flow peel_step(struct peel *p, struct span *in, bool last, struct room *out
             p->flushing = true;
             break;
         case WALK_DONE:
+            p->done = true;
             ok = p->ops->finish(p, err);
             if (ok)
                 return FLOW_END;
@@ -110,7 +144,14 @@ enum flow peel_step(struct peel *p, struct span *in, bool last, struct room *out
             ok = false;
         }
     }
+    if (p->ops == NULL && p->want != NULL && err->kind == FAIL_TRUST && err->wire == CMS_FORMAT)
+        (void)unwanted(p, "no such object", err);
     return FLOW_FAIL;
+}
+
+bool peel_undecryptable(struct err *err)
+{
+    return REFUSE(err, CMS_DECRYPTION, "enveloped data: it cannot be decrypted");
 }
 
 void peel_free(struct peel *p)

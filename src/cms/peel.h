@@ -21,13 +21,20 @@ struct peel_ops {
 /* Zero it, set the first four and call peel_step(); peel_free() in the end. */
 struct peel {
     const struct cms_open_options *o;
-    struct cms_layer *layer; /* filled as things become known           */
-    const uint64_t *taken;   /* octets of the outermost object so far   */
-    bool detached;           /* the content comes from elsewhere        */
+    struct cms_layer *layer;   /* filled as things become known           */
+    const uint64_t *taken;     /* octets of the outermost object so far   */
+    bool detached;             /* the content comes from elsewhere        */
+    const enum cms_kind *want; /* the kind it must be; NULL: any          */
     struct walk walk;
     const struct peel_ops *ops; /* from WALK_HEAD on */
     void *own;                  /* of ops            */
     bool flushing;
+    bool done;      /* the object has ended                                  */
+    bool damaged;   /* enveloped: the padding is wrong; told by open.c       */
+    bool authentic; /* enveloped: the tag was right                          */
+    bool limit;     /* failed for a limit, in the midst of it                */
+    bool whole;     /* signed: a signature verifies, though nobody trusts it */
+    bool likely; /* signed: the content has the digest that is in it; or it is another object */
 };
 
 enum flow peel_step(struct peel *p, struct span *in, bool last, struct room *out,
@@ -35,6 +42,9 @@ enum flow peel_step(struct peel *p, struct span *in, bool last, struct room *out
 void peel_free(struct peel *p);
 
 extern const struct peel_ops peel_signed, peel_enveloped, peel_compressed;
+
+/* What every failure to decrypt is called. */
+MUST_CHECK bool peel_undecryptable(struct err *err);
 
 /* Content that comes from elsewhere, for a detached signature. */
 MUST_CHECK bool peel_signed_digest(struct peel *p, struct span in, struct err *err);
@@ -50,6 +60,7 @@ struct opened {
     struct stage base;
     struct cms_layer layers[CMS_LAYERS_MAX];
     size_t n;
+    enum cms_doubt doubt;
 };
 
 #endif

@@ -328,14 +328,24 @@ static void mark_overdue(struct gateway *g, const struct document *d, const char
                          uint64_t after_ms)
 {
     struct store_batch *b = store_batch_new();
-    char text[160];
+    struct arena a = { 0 };
+    struct receipt *list;
+    size_t refused = 0;
+    char text[200];
     struct err err = { 0 };
 
     if (b == NULL)
         return;
-    (void)snprintf(text, sizeof(text),
-                   "no EERP or NERP from %s within %llu s: ask the partner, it has the file",
-                   partner, (unsigned long long)(after_ms / 1000));
+    /* One that proves nothing is none, but the operator should know of it. */
+    if (!store_receipts(g->store, d->id, "refused", &a, &list, &refused, &err))
+        refused = 0;
+    arena_free(&a);
+    (void)snprintf(
+        text, sizeof(text),
+        refused > 0 ? "no EERP or NERP from %s that proves what was asked for within %llu s, "
+                      "but one that was refused: see its reason"
+                    : "no EERP or NERP from %s within %llu s: ask the partner, it has the file",
+        partner, (unsigned long long)(after_ms / 1000));
     store_set_state(b, d->id, DOC_BIT(DOC_SENT), DOC_OVERDUE, net_wall_ms(), "overdue", text,
                     text);
     if (store_commit(g->store, b, &err))

@@ -193,14 +193,15 @@ static void refuse_document(struct gateway *g, const struct job *j, const struct
     struct store_batch *b = store_batch_new();
     struct err err = { 0 };
     int64_t now = net_wall_ms();
-    int reason = why->wire == 0 ? NERP_PROCESSING : why->wire;
+    int cause = why->wire == 0 ? NERP_PROCESSING : why->wire & ~NERP_UNTOLD;
+    int reason = (why->wire & NERP_UNTOLD) != 0 ? NERP_DECRYPTION : cause;
 
     log_event(LOG_ERROR, "document.refused", "document", log_num(d->id), "listener",
               d->listener, "partner", d->partner, "nerp", log_num(reason), "reason", why->text,
               "look_at",
-              reason == NERP_SIGNATURE    ? "from.signature_verification_certificate"
-              : reason == NERP_DECRYPTION ? "to.decryption_certificate"
-                                          : "what the partner sends",
+              cause == NERP_SIGNATURE    ? "from.signature_verification_certificate"
+              : cause == NERP_DECRYPTION ? "to.decryption_certificate"
+                                         : "what the partner sends",
               NULL);
     atomic_fetch_add(&g->n.refused, 1);
     gateway_count_document(g, d->listener, true);

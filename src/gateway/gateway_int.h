@@ -62,6 +62,8 @@ struct gateway {
 
     pthread_mutex_t apply;     /* one change of deployments at a time                 */
     pthread_mutex_t operators; /* one retry, receipt or cancellation by hand at a time */
+    _Atomic int64_t told_hour; /* in which .told failures inside encrypted files were told apart */
+    atomic_uint told;
     struct counters n;
     struct trace_hub *trace;
     struct acceptor *oftp2, *as2;

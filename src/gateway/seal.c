@@ -25,11 +25,6 @@ static bool to_nowhere(void *context, struct span octets, struct err *err)
     return true;
 }
 
-static bool to_records(void *context, struct span octets, struct err *err)
-{
-    return records_out(context, octets, err);
-}
-
 /* ---- the pump ---------------------------------------------------------------------------- */
 
 struct pump {
@@ -317,36 +312,37 @@ static int nerp_of(int fault)
                                         : NERP_PROCESSING;
 }
 
-/* The layers SFIDSEC and SFIDCOMP announce, outermost first, each opened by a stage of its own: no
- * more are peeled, the content may itself be a CMS object that is none of our business. */
+/* The layers SFIDSEC and SFIDCOMP announce, outermost first: no more are opened, the content may
+ * itself be a CMS object that is none of our business. */
 struct layers {
     enum cms_kind want[3];
-    struct stage *stages[3]; /* the pipe's */
     size_t n;
     struct trusted signers;
     struct own_keys keys;
 };
 
-/* A stripped signature would otherwise go unnoticed. */
-static bool layers_fit(const struct layers *la, struct err *err)
-{
-    for (size_t i = 0; i < la->n; i++) {
-        const struct cms_layer *got;
-        size_t n = cms_open_layers(la->stages[i], &got);
-        enum cms_kind kind = n != 1                              ? CMS_DATA
-                             : got[0].kind == CMS_AUTH_ENVELOPED ? CMS_ENVELOPED
-                                                                 : got[0].kind;
+/* Failures in what was encrypted are told apart so often an hour, as a partner with a new
+ * certificate needs it; then no more, as somebody who tries block after block needs it. */
+enum { TOLD_AN_HOUR = 20 };
 
-        if (kind != la->want[i])
-            return FAIL(err, FAIL_TRUST,
-                        la->want[i] == CMS_SIGNED      ? NERP_SIGNATURE
-                        : la->want[i] == CMS_ENVELOPED ? NERP_DECRYPTION
-                                                       : NERP_DECOMPRESSION,
-                        "the file is not protected as SFIDSEC and SFIDCOMP announce");
-        if (kind == CMS_SIGNED && !got[0].trusted)
-            return FAIL(err, FAIL_TRUST, NERP_SIGNATURE, "no signer of the file is known");
-    }
-    return true;
+static bool may_be_told(struct gateway *g)
+{
+    int64_t hour = net_wall_ms() / 3600000;
+
+    if (atomic_exchange(&g->told_hour, hour) != hour)
+        atomic_store(&g->told, 0);
+    return atomic_fetch_add(&g->told, 1) < TOLD_AN_HOUR;
+}
+
+/* What the pipe says, in NERP's words. */
+static void explain(struct gateway *g, enum cms_doubt doubt, struct err *err)
+{
+    if (err->kind != FAIL_TRUST)
+        return;
+    err->wire = nerp_of(err->wire);
+    if (err->wire != NERP_DECRYPTION &&
+        (doubt == CMS_DOUBTFUL || (doubt == CMS_LIKELY && !may_be_told(g))))
+        err->wire |= NERP_UNTOLD;
 }
 
 /* How much may come out of a compressed file: what is agreed, else what the partner announced
@@ -367,7 +363,7 @@ static bool open_stages(struct gateway *g, const struct snapshot *sn, const stru
                         const struct listener *l, struct layers *la, struct stage **pipe,
                         struct err *err)
 {
-    struct cms_open_options o = { .one_layer = true, .content_max = most_octets(g, f, l) };
+    struct cms_open_options o = { .want = la->want, .content_max = most_octets(g, f, l) };
 
     if ((f->sec & 1) != 0) {
         if (!security_keys(sn, l->to.cfg->decryption_certificate, "to.decryption_certificate",
@@ -383,27 +379,53 @@ static bool open_stages(struct gateway *g, const struct snapshot *sn, const stru
             return false;
         la->want[la->n++] = CMS_SIGNED;
     }
-    for (size_t i = 0; i < la->n; i++) {
-        o.keys = la->keys.list;
-        o.keys_n = la->want[i] == CMS_ENVELOPED ? la->keys.n : 0;
-        o.signers = la->signers.list;
-        o.signers_n = la->want[i] == CMS_SIGNED ? la->signers.n : 0;
-        la->stages[i] = cms_open_new(&o, err);
-        if (la->stages[i] == NULL) {
-            while (i > 0)
-                stage_free(la->stages[--i]);
-            return false;
-        }
-    }
-    *pipe = pipe_new(la->stages, la->n, 0);
-    return *pipe != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (la->n == 0)
+        return FAIL(err, FAIL_TRUST, NERP_PROCESSING,
+                    "SFIDENV is 1, but no layer is announced");
+    o.want_n = la->n;
+    o.keys = la->keys.list;
+    o.keys_n = la->keys.n;
+    o.signers = la->signers.list;
+    o.signers_n = la->signers.n;
+    *pipe = cms_open_new(&o, err);
+    return *pipe != NULL;
+}
+
+/* Records that do not fit are told when all has been read and verified: before, they may be what
+ * damage made of them. */
+struct opened_to {
+    struct records_out *records;
+    struct err fault;
+};
+
+static bool to_records(void *context, struct span octets, struct err *err)
+{
+    struct opened_to *to = context;
+
+    if (to->fault.kind == FAIL_TRUST || records_out(to->records, octets, err))
+        return true;
+    to->fault = *err;
+    return err->kind == FAIL_TRUST;
+}
+
+/* The records, after the layers. Encrypted only, they may be anything. */
+static bool end_records(struct opened_to *to, const struct oftp_sfid *f, struct err *err)
+{
+    if (to->fault.kind == FAIL_TRUST)
+        *err = to->fault;
+    else if (records_out_end(to->records, err))
+        return true;
+    if (f->sec == 1 && f->comp == 0 && err->kind == FAIL_TRUST)
+        err->wire |= NERP_UNTOLD;
+    return false;
 }
 
 bool security_open(struct gateway *g, const struct snapshot *sn, const struct document *d,
                    const struct oftp_sfid *f, const struct listener *l, struct records_out *to,
                    uint8_t hash[EVP_MAX_MD_SIZE], size_t *hash_n, struct err *err)
 {
-    struct pump p = { .put = to_records, .context = to };
+    struct opened_to out = { .records = to };
+    struct pump p = { .put = to_records, .context = &out };
     struct layers la = { .n = 0 };
     struct suite su = { 0 };
     unsigned n = 0;
@@ -417,10 +439,10 @@ bool security_open(struct gateway *g, const struct snapshot *sn, const struct do
     ok = ok && payload_open(g->store, d->id, 'r', &d->raw, &p.from, err);
     if (ok && !run(&p, err)) {
         ok = false;
-        if (err->kind == FAIL_TRUST && p.pipe != NULL && err->wire < NERP_SIGNATURE)
-            err->wire = nerp_of(err->wire);
+        if (p.pipe != NULL)
+            explain(g, cms_open_doubt(p.pipe), err);
     }
-    ok = ok && (p.pipe == NULL || layers_fit(&la, err)) && records_out_end(to, err);
+    ok = ok && end_records(&out, f, err);
     if (ok && p.hash_in != NULL && EVP_DigestFinal_ex(p.hash_in, hash, &n) == 1)
         *hash_n = n;
     EVP_MD_CTX_free(p.hash_in);

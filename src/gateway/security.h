@@ -20,7 +20,7 @@ struct suite {
 bool suite_of(unsigned ciph, struct suite *out);
 
 /* The certificates of one setting, as the CMS layer wants them. A missing or unusable one is
- * FAIL_LOCAL naming the setting. */
+ * FAIL_LOCAL naming the setting; none to trust today is FAIL_TRUST. */
 struct trusted {
     X509 *list[CERTIFICATES_MAX];
     size_t n;
@@ -48,7 +48,10 @@ MUST_CHECK bool security_hash(struct gateway *g, const struct document *d,
                               size_t *n, struct err *err);
 
 /* Undoes what SFIDSEC and SFIDCOMP announce, writes what comes out to `to`, and gives the digest
- * of the transmitted octets (*hash_n 0: none was wanted). FAIL_TRUST carries the NERP reason. */
+ * of the transmitted octets (*hash_n 0: none was wanted). FAIL_TRUST carries the NERP reason;
+ * with NERP_UNTOLD it is for the operator only, and the partner is told NERP_DECRYPTION: what is
+ * wrong within encrypted octets says too much about them (enum cms_doubt). */
+enum { NERP_UNTOLD = 0x100 };
 MUST_CHECK bool security_open(struct gateway *g, const struct snapshot *sn,
                               const struct document *d, const struct oftp_sfid *f,
                               const struct listener *l, struct records_out *to,

@@ -81,8 +81,8 @@ bool security_trusted(const struct snapshot *sn, const char *name, const char *s
         if (pki_usage_allows(all[i], PKI_SIGN))
             out->list[out->n++] = all[i];
     return out->n > 0 ||
-           FAIL(err, FAIL_LOCAL, 0, "%s: no certificate of '%s' is valid today and may sign",
-                setting, name);
+           FAIL(err, FAIL_TRUST, NERP_SIGNATURE,
+                "%s: no certificate of '%s' is valid today and may sign", setting, name);
 }
 
 bool security_keys(const struct snapshot *sn, const char *name, const char *setting,

@@ -210,6 +210,143 @@ static void algorithms_not_agreed_are_refused(void **state)
     bytes_free(&text);
 }
 
+/* ---- what may be told of failures behind encryption ---------------------------------------- */
+
+static const enum cms_kind want[] = { CMS_ENVELOPED, CMS_SIGNED };
+
+/* Opens what must fail; what may be told of it. */
+static enum cms_doubt doubt_of(const struct cms_open_options *o, struct span object,
+                               size_t chunk, struct err *err)
+{
+    struct stage *st = cms_open_new(o, err);
+    struct span in = span_of(object.p, 0);
+    uint8_t out[4096];
+    enum cms_doubt doubt;
+    enum flow f;
+
+    assert_non_null(st);
+    do {
+        struct room room = { out, sizeof(out) };
+
+        if (in.n == 0) {
+            in = span_of(object.p, object.n < chunk ? object.n : chunk);
+            span_skip(&object, in.n);
+        }
+        f = stage_step(st, &in, object.n == 0, &room, err);
+    } while (f == FLOW_IN || f == FLOW_OUT);
+    CHECK_EQ(f, FLOW_FAIL);
+    doubt = cms_open_doubt(st);
+    stage_free(st);
+    return doubt;
+}
+
+static void check_doubt(const struct cms_open_options *o, struct bytes *object,
+                        enum cms_fault fault, enum cms_doubt doubt)
+{
+    static const size_t chunks[] = { 100, 4096, 1000000 };
+
+    for (size_t i = 0; i < COUNT_OF(chunks); i++) {
+        struct err err = { 0 };
+
+        CHECK_EQ(doubt_of(o, bytes_span(object), chunks[i], &err), doubt);
+        CHECK_EQ(err.wire, fault);
+    }
+    bytes_free(object);
+}
+
+static struct cms_open_options wanted(void)
+{
+    struct cms_open_options o = open_options();
+
+    o.want = want;
+    o.want_n = COUNT_OF(want);
+    return o;
+}
+
+static void what_proves_whole_may_be_told(void **state)
+{
+    static const enum cms_kind three[] = { CMS_ENVELOPED, CMS_COMPRESSED, CMS_SIGNED };
+    struct bytes text = make_text(300), sealed;
+    struct cms_open_options o = wanted();
+
+    (void)state;
+    /* a stranger's signature: without his certificate, behind GCM, behind a checksum, alone */
+    sealed = seal(SIGN | ENCRYPT, &stranger, us.cert, bytes_span(&text));
+    check_doubt(&o, &sealed, CMS_SIGNATURE, CMS_LIKELY);
+    sealed = seal(SIGN | GCM, &stranger, us.cert, bytes_span(&text));
+    check_doubt(&o, &sealed, CMS_SIGNATURE, CMS_CERTAIN);
+    o.want = three;
+    o.want_n = COUNT_OF(three);
+    sealed = seal(SIGN | COMPRESS | ENCRYPT, &stranger, us.cert, bytes_span(&text));
+    check_doubt(&o, &sealed, CMS_SIGNATURE, CMS_CERTAIN);
+    o.want = &want[1];
+    o.want_n = 1;
+    sealed = seal(SIGN, &stranger, NULL, bytes_span(&text));
+    check_doubt(&o, &sealed, CMS_SIGNATURE, CMS_CERTAIN);
+    bytes_free(&text);
+}
+
+static void what_was_not_announced_is_refused_as_what_was(void **state)
+{
+    struct bytes text = make_text(300), sealed;
+    struct cms_open_options o = wanted();
+
+    (void)state;
+    sealed = seal(ENCRYPT, NULL, us.cert, bytes_span(&text)); /* nobody signed */
+    check_doubt(&o, &sealed, CMS_SIGNATURE, CMS_LIKELY);
+    sealed = seal(COMPRESS | ENCRYPT, NULL, us.cert, bytes_span(&text));
+    check_doubt(&o, &sealed, CMS_SIGNATURE, CMS_LIKELY);
+    sealed = seal(SIGN, &partner, NULL, bytes_span(&text)); /* nor encrypted */
+    check_doubt(&o, &sealed, CMS_DECRYPTION, CMS_CERTAIN);
+    sealed = make_text(300);
+    check_doubt(&o, &sealed, CMS_DECRYPTION, CMS_CERTAIN);
+    /* but the content may be what it likes */
+    o.want_n = 1;
+    sealed = seal(SIGN | ENCRYPT, &stranger, us.cert, bytes_span(&text));
+    {
+        struct bytes got = { 0 };
+        struct err err = { 0 };
+
+        assert_true(run_stage(cms_open_new(&o, &err), bytes_span(&sealed), 99, 50, &got, &err));
+        assert_true(got.n > text.n);
+        bytes_free(&got);
+    }
+    bytes_free(&sealed);
+    bytes_free(&text);
+}
+
+/* Whatever bit is changed in what was encrypted, neither kind nor text of the failure may tell: none
+ * is certain, but for the few that only make the signer unknown. */
+static void tampering_is_never_certain(void **state)
+{
+    struct bytes text = make_text(60);
+    struct bytes sealed = seal(SIGN | ENCRYPT, &partner, us.cert, bytes_span(&text));
+    struct cms_open_options o = wanted();
+    size_t likely = 0, from = sealed.n / 2;
+
+    (void)state;
+    for (size_t bit = from * 8; bit < (sealed.n - 14) * 8; bit++) {
+        struct err err = { 0 };
+
+        sealed.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        switch (doubt_of(&o, bytes_span(&sealed), 100000, &err)) {
+        case CMS_CERTAIN:
+            if (err.wire != CMS_FORMAT) /* the form around is no secret */
+                fail_msg("bit %zu: %s", bit, err.text);
+            break;
+        case CMS_LIKELY:
+            likely++;
+            break;
+        case CMS_DOUBTFUL:
+            break;
+        }
+        sealed.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    assert_true(likely < (sealed.n - from) * 8 / 4);
+    bytes_free(&sealed);
+    bytes_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +355,9 @@ int main(void)
         cmocka_unit_test(foreign_signatures_and_keys_are_refused),
         cmocka_unit_test(decryption_failures_look_the_same),
         cmocka_unit_test(algorithms_not_agreed_are_refused),
+        cmocka_unit_test(what_proves_whole_may_be_told),
+        cmocka_unit_test(what_was_not_announced_is_refused_as_what_was),
+        cmocka_unit_test(tampering_is_never_certain),
     };
 
     return cmocka_run_group_tests(tests, make_keys, free_keys);
