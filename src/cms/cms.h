@@ -153,6 +153,9 @@ MUST_CHECK bool cms_verify_digests(const struct cms_open_options *o, struct span
 /* Given: free(). */
 MUST_CHECK bool cms_sign_octets(const struct cms_sign_options *o, struct span content,
                                 uint8_t **out, size_t *out_n, struct err *err);
+/* A detached SignedData, in DER, over a content with this digest, made by o->digest elsewhere. */
+MUST_CHECK bool cms_sign_digest(const struct cms_sign_options *o, struct span digest,
+                                uint8_t **out, size_t *out_n, struct err *err);
 MUST_CHECK bool cms_encrypt_octets(const struct cms_encrypt_options *o, struct span content,
                                    uint8_t **out, size_t *out_n, struct err *err);
 /* At most max octets of content. Given: free(). layers: room for CMS_LAYERS_MAX, their .signer as

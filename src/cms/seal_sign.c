@@ -11,6 +11,8 @@ struct sign {
     struct cms_sign_options o;
     struct cms_signer *signers; /* copied: o's array is gone by then */
     EVP_MD_CTX *ctx;
+    uint8_t given[EVP_MAX_MD_SIZE]; /* the content's digest, when it comes from elsewhere */
+    size_t given_n;
     struct der head, inner, tail;
 };
 
@@ -57,11 +59,15 @@ static bool tail(struct seal *seal, struct err *err)
 {
     struct sign *s = (struct sign *)seal;
     uint8_t digest[EVP_MAX_MD_SIZE];
+    struct span content = span_of(s->given, s->given_n);
     unsigned n;
 
-    if (EVP_DigestFinal_ex(s->ctx, digest, &n) != 1)
-        return FAIL(err, FAIL_LOCAL, 0, "digest: %s", cms_ssl_reason());
-    if (!signer_infos(&s->tail, &s->o, span_of(digest, n), err))
+    if (s->given_n == 0) {
+        if (EVP_DigestFinal_ex(s->ctx, digest, &n) != 1)
+            return FAIL(err, FAIL_LOCAL, 0, "digest: %s", cms_ssl_reason());
+        content = span_of(digest, n);
+    }
+    if (!signer_infos(&s->tail, &s->o, content, err))
         return false;
     if (s->o.include_certificates)
         put_certificates(s);
@@ -141,4 +147,34 @@ struct stage *cms_sign_new(const struct cms_sign_options *o, struct err *err)
     struct seal *s = seal_sign(o, err);
 
     return s != NULL ? &s->base : NULL;
+}
+
+bool cms_sign_digest(const struct cms_sign_options *o, struct span digest, uint8_t **out,
+                     size_t *out_n, struct err *err)
+{
+    struct cms_sign_options detached = *o;
+    struct seal *seal;
+    struct sign *s;
+    bool ok;
+
+    detached.detached = true;
+    seal = seal_sign(&detached, err);
+    if (seal == NULL)
+        return false;
+    s = (struct sign *)seal;
+    ok = (digest.n > 0 && digest.n == (size_t)EVP_MD_get_size(s->o.digest)) ||
+         FAIL(err, FAIL_LOCAL, 0, "sign: a digest of the wrong size");
+    if (ok) {
+        memcpy(s->given, digest.p, digest.n);
+        s->given_n = digest.n;
+    }
+    ok = ok && tail(seal, err);
+    if (ok) {
+        *out = seal->wait.p;
+        *out_n = seal->wait.n;
+        seal->wait = (struct grow) { 0 };
+    }
+    stage_free(&seal->base);
+    ERR_clear_error();
+    return ok;
 }

@@ -1,0 +1,143 @@
+/* A detached signature over content whose digests are at hand: as2.md 7.5. */
+#include "cms/algorithms.h"
+#include "cms/signature.h"
+
+#include <openssl/err.h>
+
+struct judge {
+    const struct cms_open_options *o;
+    const struct cms_digest *d;
+    size_t n;
+    struct cms_layer *layer;
+    CMS_ContentInfo *cms;
+};
+
+static const struct cms_digest *find(const struct judge *j, int nid)
+{
+    for (size_t i = 0; i < j->n; i++)
+        if (j->d[i].nid == nid)
+            return &j->d[i];
+    return NULL;
+}
+
+static const char *name_of(int nid)
+{
+    return cms_digest(nid) != NULL ? cms_algorithm_name(nid) : OBJ_nid2sn(nid);
+}
+
+static void record(struct judge *j, const CMS_SignerInfo *si)
+{
+    int nid = signer_digest(si);
+    const struct cms_digest *d = find(j, nid);
+
+    (void)text_copy(j->layer->algorithm, sizeof(j->layer->algorithm), name_of(nid));
+    j->layer->digest_n = d != NULL ? d->n : 0;
+    if (d != NULL)
+        memcpy(j->layer->digest, d->value, d->n);
+}
+
+static bool defaults_allow(int nid)
+{
+    return cms_digest(nid) != NULL;
+}
+
+/* The digest of the content for this signer. */
+static bool digest_for(const struct judge *j, const CMS_SignerInfo *si, struct span *digest,
+                       struct err *err)
+{
+    bool (*allowed)(int) = j->o->digest_allowed != NULL ? j->o->digest_allowed : defaults_allow;
+    int nid = signer_digest(si);
+    const struct cms_digest *d = find(j, nid);
+
+    if (nid == NID_undef || !allowed(nid))
+        return REFUSE(err, CMS_POLICY, "signature: the digest %s is not allowed",
+                      nid != NID_undef ? name_of(nid) : "(unknown)");
+    if (d == NULL)
+        return FAIL(err, FAIL_AGAIN, nid, "signature: the content's %s was not computed",
+                    name_of(nid));
+    *digest = span_of(d->value, d->n);
+    return true;
+}
+
+/* By any of the certificates that si names. *known: there is one. */
+static bool judge_signer(struct judge *j, CMS_SignerInfo *si, bool *known, struct err *err)
+{
+    struct span digest;
+
+    *known = false;
+    for (size_t i = 0; i < j->o->signers_n; i++) {
+        if (!signer_names(si, j->o->signers[i]))
+            continue;
+        if (!*known && !j->layer->trusted)
+            record(j, si);
+        *known = true;
+        if (!digest_for(j, si, &digest, err))
+            return false;
+        if (!signer_verify(j->cms, si, j->o->signers[i], digest, err))
+            continue;
+        if (!j->layer->trusted) {
+            j->layer->trusted = true;
+            j->layer->signer = j->o->signers[i];
+        }
+        return true;
+    }
+    return !*known;
+}
+
+/* Nobody is trusted, and nobody is asked for: the content at least is what was signed. */
+static bool judge_whole(struct judge *j, CMS_SignerInfo *si, struct err *err)
+{
+    struct span digest;
+
+    return digest_for(j, si, &digest, err) &&
+           (signer_digest_agrees(si, digest) ||
+            REFUSE(err, CMS_INTEGRITY, "signature: the content has another digest"));
+}
+
+/* One signer we know must be there and each of them must be right; strangers' are passed over. */
+static bool judge_all(struct judge *j, struct err *err)
+{
+    STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(j->cms);
+    int n = signers != NULL ? sk_CMS_SignerInfo_num(signers) : 0;
+    bool any = false;
+
+    if (n == 0)
+        return REFUSE(err, CMS_INTEGRITY, "signature: nobody signed");
+    record(j, sk_CMS_SignerInfo_value(signers, 0));
+    if (j->o->signers_n == 0)
+        return judge_whole(j, sk_CMS_SignerInfo_value(signers, 0), err);
+    for (int i = 0; i < n; i++) {
+        bool known;
+
+        if (!judge_signer(j, sk_CMS_SignerInfo_value(signers, i), &known, err)) {
+            j->layer->trusted = false;
+            j->layer->signer = NULL;
+            return false;
+        }
+        any = any || known;
+    }
+    return any ||
+           REFUSE(err, CMS_SIGNATURE, "signature: by none of the %zu certificates configured",
+                  j->o->signers_n);
+}
+
+bool cms_verify_digests(const struct cms_open_options *o, struct span signed_data,
+                        const struct cms_digest *d, size_t n, struct cms_layer *layer,
+                        size_t *used, struct err *err)
+{
+    struct judge j = { .o = o, .d = d, .n = n, .layer = layer };
+    struct span left = signed_data;
+    struct peel p = { .o = o, .layer = layer };
+    bool ok;
+
+    *layer = (struct cms_layer) { .kind = CMS_SIGNED };
+    ok = signature_read(&p, &left, err);
+    *used = signed_data.n - left.n;
+    if (ok)
+        j.cms = peel_detached(&p, grow_span(&p.walk.tail), err);
+    ok = j.cms != NULL && judge_all(&j, err);
+    CMS_ContentInfo_free(j.cms);
+    peel_free(&p);
+    ERR_clear_error();
+    return ok;
+}
