@@ -1,0 +1,23 @@
+/* Small helps of src/as2. */
+#ifndef WAYBILL_AS2_INT_H
+#define WAYBILL_AS2_INT_H
+
+#include "as2/as2.h"
+
+static inline bool as2_is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Blanks around are cut. */
+struct span as2_trim(struct span s);
+
+/* Takes comments out of a structured field, RFC 5322 3.2.2: nested ones and quoted pairs within
+ * them; one that is not closed goes to the end. */
+void as2_strip_comments(char *text);
+
+/* Octets of the UTF-8 character s begins with; 0: it is none. Overlong forms, surrogates and what
+ * is beyond U+10FFFF are none. s is not empty. */
+size_t as2_utf8_character(struct span s);
+
+#endif
