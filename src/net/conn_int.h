@@ -44,6 +44,12 @@ struct conn {
     char tls_text[80];
 };
 
+/* What a context shows of us: certificate, chain and key. */
+MUST_CHECK bool tls_use_own(SSL_CTX *ctx, const struct pki_certificate *cert, struct err *err);
+/* Adds what the other side's certificate may equal or be issued by to the context's store. */
+MUST_CHECK bool tls_use_trust(SSL_CTX *ctx, const struct pki_certificate *trust,
+                              struct err *err);
+
 /* A connection around a connected socket (taken, also on failure). */
 MUST_CHECK bool conn_new(int fd, struct conn **out, struct err *err);
 

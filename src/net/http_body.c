@@ -2,10 +2,7 @@
  * another reader of the same octets must not find the end of a body elsewhere. */
 #include "net/http_int.h"
 
-enum {
-    LINE_MAX_N = 4096,      /* octets of a chunk's size and extensions */
-    TRAILER_MAX = 8 * 1024, /* octets of all trailers, which nobody asks for */
-};
+enum { DIGITS_MAX = 16 }; /* of a chunk's size: 64 bits */
 
 void http_parse_body_begin(struct http_parse *p, bool chunked, uint64_t length)
 {
@@ -36,24 +33,46 @@ static bool size_octet(struct http_parse *p, uint8_t c)
     int digit = hex(c);
 
     if (digit >= 0) {
-        if (p->left > UINT64_MAX >> 4)
+        if (p->left > UINT64_MAX >> 4 || p->line_n > DIGITS_MAX)
             return broken(p, "the size of a chunk is too large");
         p->left = p->left << 4 | (uint64_t)digit;
         return true;
     }
     if (p->line_n == 1 || (c != ';' && c != '\r' && c != ' ' && c != '\t'))
         return broken(p, "the size of a chunk is no number");
+    p->place = c == '\r' ? IN_SIZE_LF : c == ';' ? IN_EXTENSION : IN_BLANK;
+    return true;
+}
+
+/* Blanks before the line's end or before ';' occur; anything else would be another size. */
+static bool blank_octet(struct http_parse *p, uint8_t c)
+{
+    if (c == ' ' || c == '\t')
+        return true;
+    if (c != ';' && c != '\r')
+        return broken(p, "the size of a chunk is no number");
     p->place = c == '\r' ? IN_SIZE_LF : IN_EXTENSION;
+    return true;
+}
+
+static bool extension_octet(struct http_parse *p, uint8_t c)
+{
+    if (c == '\n')
+        return broken(p, "the line of a chunk's size ends with LF alone");
+    if ((c < ' ' && c != '\t' && c != '\r') || c == 0x7f)
+        return broken(p, "there is a control character behind the size of a chunk");
+    if (c == '\r')
+        p->place = IN_SIZE_LF;
     return true;
 }
 
 static void next(struct http_parse *p, enum http_place place)
 {
-    p->place = place;
-    if (place == IN_SIZE) {
+    if (place == IN_SIZE)
         p->left = 0;
+    if (place < IN_TRAILER || p->place < IN_TRAILER) /* trailers are counted together */
         p->line_n = 0;
-    }
+    p->place = place;
 }
 
 /* An octet that must be there, and what comes after it. */
@@ -67,17 +86,17 @@ static bool expect(struct http_parse *p, uint8_t got, char want, enum http_place
 
 static bool framing_octet(struct http_parse *p, uint8_t c)
 {
-    if (++p->line_n > (p->place < IN_TRAILER ? (size_t)LINE_MAX_N : (size_t)TRAILER_MAX))
-        return broken(p, "the lines between chunks are too long");
+    if (++p->line_n >
+        (p->place < IN_TRAILER ? (size_t)HTTP_CHUNK_LINE_MAX : (size_t)HTTP_TRAILER_MAX))
+        return broken(p, p->place < IN_TRAILER ? "the line of a chunk's size is too long"
+                                               : "the trailers are too long");
     switch (p->place) {
     case IN_SIZE:
         return size_octet(p, c);
+    case IN_BLANK:
+        return blank_octet(p, c);
     case IN_EXTENSION:
-        if (c == '\n')
-            return broken(p, "the line of a chunk's size ends with LF alone");
-        if (c == '\r')
-            next(p, IN_SIZE_LF);
-        return true;
+        return extension_octet(p, c);
     case IN_SIZE_LF:
         return expect(p, c, '\n', p->left > 0 ? IN_CHUNK : IN_TRAILER);
     case IN_CHUNK_CR:

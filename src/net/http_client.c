@@ -1,142 +1,15 @@
-/* Calling HTTP servers, by libcurl. One handle per thread keeps connections open between
- * calls. Redirects are not followed: where a document goes is configured, not told by peers. */
-#include "net/http.h"
+/* Calling HTTP servers, by libcurl. Redirects are not followed: where a document goes is
+ * configured, not told by peers. */
+#include "net/http_client_int.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 
 enum {
-    ANSWER_MAX = 16 * 1024 * 1024, /* octets collected when the caller names no limit */
     CONNECT_MS = 30 * 1000,
+    RETRY_AFTER_MAX_S = 24 * 60 * 60, /* what a server may ask us to wait */
 };
-
-struct call {
-    const struct http_call *call;
-    struct span body; /* what is left of it */
-    bool read_failed, write_stopped, too_long, memory_out;
-    uint8_t *got; /* the answer collected so far */
-    size_t got_n, got_cap;
-};
-
-/* ---- the handle ------------------------------------------------------------------------- */
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t key;
-static bool ready;
-
-static void handle_free(void *handle)
-{
-    curl_easy_cleanup(handle);
-}
-
-static void set_up(void)
-{
-    ready = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK &&
-            pthread_key_create(&key, handle_free) == 0;
-}
-
-static CURL *handle_of_thread(void)
-{
-    CURL *h;
-
-    (void)pthread_once(&once, set_up);
-    if (!ready)
-        return NULL;
-    h = pthread_getspecific(key);
-    if (h == NULL) {
-        h = curl_easy_init();
-        if (h != NULL && pthread_setspecific(key, h) != 0) {
-            curl_easy_cleanup(h);
-            h = NULL;
-        }
-    }
-    return h;
-}
-
-/* ---- octets ----------------------------------------------------------------------------- */
-
-static size_t give(char *p, size_t size, size_t n, void *context)
-{
-    struct call *c = context;
-    size_t room = size * n, got = 0;
-
-    if (c->call->read != NULL) {
-        if (c->call->read(c->call->read_context, (struct room) { (uint8_t *)p, room }, &got))
-            return got;
-        c->read_failed = true;
-        return CURL_READFUNC_ABORT;
-    }
-    got = c->body.n < room ? c->body.n : room;
-    if (got > 0)
-        memcpy(p, c->body.p, got);
-    span_skip(&c->body, got);
-    return got;
-}
-
-/* A kept connection may turn out to be closed only when the body is on its way. */
-static int rewind_body(void *context, curl_off_t at, int origin)
-{
-    struct call *c = context;
-
-    if (c->call->read != NULL || origin != SEEK_SET || at < 0 || (size_t)at > c->call->body.n)
-        return CURL_SEEKFUNC_FAIL;
-    c->body = c->call->body;
-    span_skip(&c->body, (size_t)at);
-    return CURL_SEEKFUNC_OK;
-}
-
-static bool collect(struct call *c, const char *p, size_t n)
-{
-    size_t max = c->call->answer_max > 0 ? c->call->answer_max : ANSWER_MAX;
-
-    if (n > max - c->got_n) {
-        c->too_long = true;
-        return false;
-    }
-    if (n > c->got_cap - c->got_n) {
-        size_t cap = c->got_cap * 2 > c->got_n + n ? c->got_cap * 2 : c->got_n + n;
-        uint8_t *more = realloc(c->got, cap);
-
-        if (more == NULL) {
-            c->memory_out = true;
-            return false;
-        }
-        c->got = more;
-        c->got_cap = cap;
-    }
-    memcpy(c->got + c->got_n, p, n);
-    c->got_n += n;
-    return true;
-}
-
-static size_t take(char *p, size_t size, size_t n, void *context)
-{
-    struct call *c = context;
-
-    n *= size;
-    if (n == 0)
-        return 0;
-    if (c->call->write == NULL)
-        return collect(c, p, n) ? n : 0;
-    if (c->call->write(c->call->write_context, span_of(p, n)))
-        return n;
-    c->write_stopped = true;
-    return 0;
-}
-
-static int progress(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
-                    curl_off_t up)
-{
-    const struct call *c = context;
-
-    (void)down_all;
-    (void)down;
-    (void)up_all;
-    (void)up;
-    return c->call->stop(c->call->stop_context);
-}
 
 /* ---- options ---------------------------------------------------------------------------- */
 
@@ -161,19 +34,36 @@ static bool add(struct curl_slist **list, const char *line)
     return true;
 }
 
-/* Without these libcurl would send a form's type, and wait a second for peers that never
- * heard of 100 Continue. */
-static bool header_list(const struct http_call *call, bool chunked, struct curl_slist **list)
+/* RFC 9110 5.5 */
+static bool is_clean(const char *line)
 {
-    for (size_t i = 0; call->headers != NULL && call->headers[i] != NULL; i++) {
-        if (!add(list, call->headers[i]))
+    for (; *line != '\0'; line++) {
+        if (((unsigned char)*line < 0x20 && *line != '\t') || *line == 0x7f)
             return false;
     }
-    if (!names(call, "Expect") && !add(list, "Expect:"))
-        return false;
-    if (!names(call, "Content-Type") && !add(list, "Content-Type:"))
-        return false;
-    return !chunked || add(list, "Transfer-Encoding: chunked");
+    return true;
+}
+
+/* Without the two of ours libcurl would send a form's type, and wait a second for peers that
+ * never heard of 100 Continue. */
+static bool header_list(const struct http_call *call, struct curl_slist **list, struct err *err)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && call->headers != NULL && call->headers[i] != NULL; i++) {
+        if (!is_clean(call->headers[i]))
+            return FAIL(err, FAIL_LOCAL, HTTP_FAIL_OTHER,
+                        "a header field to be sent has a control character: %.40s",
+                        call->headers[i]);
+        ok = add(list, call->headers[i]);
+    }
+    if (ok && !names(call, "Expect"))
+        ok = add(list, "Expect:");
+    if (ok && !names(call, "Content-Type"))
+        ok = add(list, "Content-Type:");
+    if (ok && call->read != NULL && call->read_length == UINT64_MAX)
+        ok = add(list, "Transfer-Encoding: chunked");
+    return ok || FAIL(err, FAIL_LOCAL, HTTP_FAIL_OTHER, "memory is out");
 }
 
 static bool is_loopback(const char *url)
@@ -193,9 +83,14 @@ static bool is_loopback(const char *url)
 /* curl_easy_setopt fails only for want of memory, or for what this libcurl was built without. */
 #define SET(option, value) ok = ok && curl_easy_setopt(h, (option), (value)) == CURLE_OK
 
-static bool set_method(CURL *h, struct call *c)
+static long limit_ms(uint64_t ms)
 {
-    const struct http_call *call = c->call;
+    return ms < INT32_MAX ? (long)ms : INT32_MAX;
+}
+
+static bool set_method(CURL *h, struct http_transfer *t)
+{
+    const struct http_call *call = t->call;
     uint64_t length = call->read != NULL ? call->read_length : call->body.n;
     bool get = strcmp(call->method, "GET") == 0, head = strcmp(call->method, "HEAD") == 0;
     bool bodyless = get || head || strcmp(call->method, "DELETE") == 0;
@@ -209,126 +104,207 @@ static bool set_method(CURL *h, struct call *c)
         SET(CURLOPT_HTTPGET, 1L);
     } else {
         SET(CURLOPT_POST, 1L);
-        SET(CURLOPT_READFUNCTION, give);
-        SET(CURLOPT_READDATA, c);
-        SET(CURLOPT_SEEKFUNCTION, rewind_body);
-        SET(CURLOPT_SEEKDATA, c);
         SET(CURLOPT_POSTFIELDSIZE_LARGE,
             length == UINT64_MAX ? (curl_off_t)-1 : (curl_off_t)length);
-        /* what a function gave cannot be given again */
-        SET(CURLOPT_FRESH_CONNECT, call->read != NULL ? 1L : 0L);
+        SET(CURLOPT_FRESH_CONNECT, call->read != NULL && call->rewind == NULL ? 1L : 0L);
     }
     SET(CURLOPT_CUSTOMREQUEST, call->method);
     return ok;
 }
 
-static bool set_options(CURL *h, struct call *c, struct curl_slist *headers, char *why)
+static bool set_security(CURL *h, const struct http_call *call)
 {
-    const struct http_call *call = c->call;
     bool ok = true;
 
-    SET(CURLOPT_ERRORBUFFER, why);
-    SET(CURLOPT_URL, call->url);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_USERAGENT, "waybill/" WAYBILL_VERSION);
-    SET(CURLOPT_HTTPHEADER, headers);
-    SET(CURLOPT_WRITEFUNCTION, take);
-    SET(CURLOPT_WRITEDATA, c);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    SET(CURLOPT_TIMEOUT_MS, call->timeout_ms < INT32_MAX ? (long)call->timeout_ms : INT32_MAX);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L); /* a peer that is gone ends even a call without limit */
-    if (call->stop != NULL) {
-        SET(CURLOPT_NOPROGRESS, 0L);
-        SET(CURLOPT_XFERINFOFUNCTION, progress);
-        SET(CURLOPT_XFERINFODATA, c);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, call->any_host_name ? 0L : 2L);
+    if (call->trust != NULL) { /* and nobody else */
+        SET(CURLOPT_CAINFO, NULL);
+        SET(CURLOPT_CAPATH, NULL);
+    }
+    if (call->user != NULL) {
+        SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        SET(CURLOPT_USERNAME, call->user);
+        SET(CURLOPT_PASSWORD, call->password != NULL ? call->password : "");
     }
     if (call->unix_socket != NULL)
         SET(CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
     if (call->unix_socket != NULL || is_loopback(call->url))
         SET(CURLOPT_PROXY, ""); /* what stays on this machine is for no proxy */
+    else if (call->proxy != NULL)
+        SET(CURLOPT_PROXY, call->proxy);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    return ok;
+}
+
+static bool set_options(CURL *h, struct http_transfer *t, struct curl_slist *headers, char *why)
+{
+    const struct http_call *call = t->call;
+    bool ok = true;
+
+    SET(CURLOPT_ERRORBUFFER, why);
+    SET(CURLOPT_URL, call->url);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_USERAGENT, "waybill/" WAYBILL_VERSION);
+    SET(CURLOPT_HTTPHEADER, headers);
+    SET(CURLOPT_CONNECTTIMEOUT_MS,
+        limit_ms(call->connect_ms > 0 ? call->connect_ms : CONNECT_MS));
+    SET(CURLOPT_TIMEOUT_MS, limit_ms(call->timeout_ms));
+    SET(CURLOPT_TCP_KEEPALIVE, 1L); /* a peer that is gone ends even a call without limit */
     /* only for speed: libcurl refuses them now and then, after a call that never began */
     (void)curl_easy_setopt(h, CURLOPT_BUFFERSIZE, 128L * 1024);
     (void)curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, 128L * 1024);
-    return ok && set_method(h, c);
+    return ok && http_transfer_set(h, t) && set_security(h, call) && set_method(h, t);
 }
 
 #undef SET
 
-/* ---- the call --------------------------------------------------------------------------- */
+/* ---- before the call -------------------------------------------------------------------- */
 
-static bool explain(const struct call *c, CURLcode code, const char *why, struct err *err)
+/* as2.md 4.9 rule 4: what can be told without looking the name up. */
+static bool check_public(const struct http_call *call, struct arena *a, struct err *err)
 {
-    const struct http_call *call = c->call;
+    struct addrinfo numeric = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+    struct addrinfo *list = NULL;
+    struct http_url url;
+    bool ok = true;
 
-    if (c->read_failed)
-        return FAIL(err, FAIL_LOCAL, 0, "%s %s: the body could not be read", call->method,
-                    call->url);
-    if (c->write_stopped)
-        return FAIL(err, FAIL_LOCAL, 0, "%s %s: the answer was not taken to its end",
-                    call->method, call->url);
-    if (c->too_long)
-        return FAIL(err, FAIL_PEER, 0, "%s %s: the answer has more than %zu octets",
-                    call->method, call->url,
-                    call->answer_max > 0 ? call->answer_max : (size_t)ANSWER_MAX);
-    if (c->memory_out || code == CURLE_OUT_OF_MEMORY)
-        return FAIL(err, FAIL_LOCAL, 0, "memory is out");
-    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
-        return FAIL(err, FAIL_LOCAL, 0, "'%s' is no URL that can be called: %s", call->url,
-                    why);
-    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CERTPROBLEM)
-        return FAIL(err, FAIL_TRUST, 0, "%s %s: %s", call->method, call->url, why);
-    return FAIL(err, FAIL_AGAIN, 0, "%s %s: %s", call->method, call->url, why);
+    if (!http_url_check(call->url, a, &url, err))
+        return false;
+    if (url.port < 1024 && url.port != 80 && url.port != 443)
+        return FAIL(err, FAIL_LOCAL, HTTP_FAIL_FORBIDDEN,
+                    "port %u is none of HTTP's, and below 1024", (unsigned)url.port);
+    if (getaddrinfo(url.host, NULL, &numeric, &list) == 0) {
+        ok = net_address_public(list->ai_addr);
+        freeaddrinfo(list);
+    }
+    return ok || FAIL(err, FAIL_LOCAL, HTTP_FAIL_FORBIDDEN,
+                      "its address %s is none of the public Internet, where only those may be "
+                      "called",
+                      url.host);
 }
 
-static bool keep_reply(CURL *h, const struct call *c, struct arena *a, struct http_reply *reply,
-                       struct err *err)
+static bool check_call(const struct http_call *call, struct arena *a, struct err *err)
 {
-    long status = 0;
-    const char *type = NULL;
-    char *body = arena_copy(a, span_of(c->got, c->got_n));
+    bool https = strncasecmp(call->url, "https:", 6) == 0;
+    bool plain_proxy = call->proxy == NULL || strstr(call->proxy, "://") == NULL ||
+                       strncasecmp(call->proxy, "http:", 5) == 0;
 
+    if (call->user != NULL && !https && !call->clear_credentials && call->unix_socket == NULL)
+        return FAIL(err, FAIL_LOCAL, HTTP_FAIL_OTHER,
+                    "credentials are not sent over http: use https, or allow it");
+    if (!plain_proxy) /* our certificate and trust would be used for it, too */
+        return FAIL(err, FAIL_LOCAL, HTTP_FAIL_OTHER, "a proxy's URL begins with http://");
+    return !call->public_only || check_public(call, a, err);
+}
+
+/* ---- the answer ------------------------------------------------------------------------- */
+
+const char *http_reply_header(const struct http_reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->fields_n; i++) {
+        if (strcasecmp(reply->fields[i].name, name) == 0)
+            return reply->fields[i].value;
+    }
+    return NULL;
+}
+
+int64_t http_retry_after(const char *value, int64_t now_s, int64_t cap_s)
+{
+    int64_t s = 0;
+
+    if (value == NULL || *value == '\0')
+        return -1;
+    if (value[strspn(value, "0123456789")] == '\0') {
+        for (; *value != '\0' && s < cap_s; value++)
+            s = s > INT64_MAX / 10 - 10 ? INT64_MAX : s * 10 + (*value - '0');
+    } else {
+        time_t at = isalpha((unsigned char)*value) ? curl_getdate(value, NULL) : -1;
+
+        if (at == -1)
+            return -1;
+        s = at > now_s ? at - now_s : 0;
+    }
+    return s < cap_s ? s : cap_s;
+}
+
+static bool keep_reply(CURL *h, const struct http_transfer *t, struct arena *a,
+                       struct http_reply *reply, struct err *err)
+{
+    struct http_reply r = { .cut = t->cut };
+    long status = 0;
+    const char *redirect = NULL, *address = NULL;
+    char *body = arena_copy(a, span_of(t->got.p, t->got.n));
+
+    if (!http_reply_fields(t, a, r.fields, &r.fields_n, err))
+        return false;
     (void)curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
-    (void)curl_easy_getinfo(h, CURLINFO_CONTENT_TYPE, &type);
-    type = arena_text(a, type != NULL ? type : "");
-    if (body == NULL || type == NULL)
-        return FAIL(err, FAIL_LOCAL, 0, "memory is out");
-    reply->status = (int)status;
-    reply->body = span_of(body, c->got_n);
-    reply->content_type = type;
+    (void)curl_easy_getinfo(h, CURLINFO_REDIRECT_URL, &redirect);
+    (void)curl_easy_getinfo(h, CURLINFO_PRIMARY_IP, &address);
+    r.status = (int)status;
+    r.body = span_of(body, t->got.n);
+    r.content_type = http_reply_header(&r, "Content-Type");
+    if (r.content_type == NULL)
+        r.content_type = "";
+    r.redirect_url = arena_text(a, redirect);
+    r.address = arena_text(a, address != NULL ? address : "");
+    r.retry_after_s = http_retry_after(http_reply_header(&r, "Retry-After"),
+                                       net_wall_ms() / 1000, RETRY_AFTER_MAX_S);
+    if (body == NULL || r.address == NULL || (redirect != NULL && r.redirect_url == NULL))
+        return FAIL(err, FAIL_LOCAL, HTTP_FAIL_OTHER, "memory is out");
+    *reply = r;
     return true;
+}
+
+/* ---- the call --------------------------------------------------------------------------- */
+
+static bool run(CURL *h, struct http_transfer *t, struct arena *a, struct http_reply *reply,
+                struct err *err)
+{
+    struct curl_slist *headers = NULL;
+    char why[CURL_ERROR_SIZE] = "";
+    CURLcode code;
+    bool ok = false;
+
+    curl_easy_reset(h); /* keeps the open connections */
+    if (!header_list(t->call, &headers, err))
+        goto out;
+    if (!set_options(h, t, headers, why)) {
+        FAIL(err, FAIL_LOCAL, HTTP_FAIL_OTHER, "memory is out, or libcurl lacks what we need");
+        goto out;
+    }
+    code = curl_easy_perform(h);
+    if (code != CURLE_OK && !t->cut)
+        (void)http_transfer_explain(t, code, why[0] != '\0' ? why : curl_easy_strerror(code),
+                                    err);
+    else
+        ok = keep_reply(h, t, a, reply, err);
+out:
+    curl_easy_reset(h); /* the pointers in it die here */
+    curl_slist_free_all(headers);
+    return ok;
 }
 
 bool http_call(const struct http_call *call, struct arena *a, struct http_reply *reply,
                struct err *err)
 {
-    struct call c = { .call = call, .body = call->body };
-    struct curl_slist *headers = NULL;
-    char why[CURL_ERROR_SIZE] = "";
-    CURL *h = handle_of_thread();
-    CURLcode code;
-    bool ok = false;
+    struct http_transfer t = { .call = call, .body = call->body };
+    struct http_handle handle;
+    bool ok;
 
-    if (h == NULL)
-        return FAIL(err, FAIL_LOCAL, 0, "libcurl cannot be set up");
-    curl_easy_reset(h); /* keeps the open connections */
-    if (!header_list(call, call->read != NULL && call->read_length == UINT64_MAX, &headers) ||
-        !set_options(h, &c, headers, why)) {
-        FAIL(err, FAIL_LOCAL, 0, "%s %s: memory is out, or libcurl lacks what we need",
-             call->method, call->url);
-        goto out;
-    }
-    code = curl_easy_perform(h);
-    if (code != CURLE_OK)
-        explain(&c, code, why[0] != '\0' ? why : curl_easy_strerror(code), err);
-    else
-        ok = keep_reply(h, &c, a, reply, err);
-out:
-    curl_easy_reset(h); /* the pointers in it die here */
-    curl_slist_free_all(headers);
-    free(c.got);
+    if (!check_call(call, a, err))
+        return err_context(err, "%s %s", call->method, call->url);
+    if (!http_pool_take(call, &handle))
+        return FAIL(err, FAIL_LOCAL, HTTP_FAIL_OTHER, "libcurl cannot be set up");
+    t.given_all = call->read == NULL && call->body.n == 0;
+    ok = run(handle.h, &t, a, reply, err);
+    http_pool_give(&handle);
+    free(t.got.p);
+    free(t.head.p);
     return ok;
 }

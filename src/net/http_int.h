@@ -10,6 +10,7 @@
 enum http_place {
     IN_COUNTED, /* RFC 9112 6.2 */
     IN_SIZE,    /* 7.1: chunks, from here on */
+    IN_BLANK,   /* behind the size */
     IN_EXTENSION,
     IN_SIZE_LF,
     IN_CHUNK,
@@ -29,9 +30,10 @@ struct http_parse {
     const char *url; /* as sent */
     struct http_field fields[HTTP_FIELDS_MAX];
     size_t fields_n;
-    bool keep_alive; /* the client would go on after the answer */
-    bool expects;    /* waits for 100 Continue before the body  */
-    bool complete;   /* the body has been read to its end       */
+    bool folded[HTTP_FIELDS_MAX]; /* which of them came in several lines */
+    bool keep_alive;              /* the client would go on after the answer; HTTP/1.0: never */
+    bool expects;                 /* waits for 100 Continue before the body  */
+    bool complete;                /* the body has been read to its end       */
 
     /* a request to be refused: the answer and what is wrong with it */
     int status;
@@ -39,6 +41,9 @@ struct http_parse {
 
     bool has_head;
     bool in_value, in_url, in_fold;
+    bool in_line;                    /* of the head, not at its beginning      */
+    size_t lines;                    /* of the head, without those of folds    */
+    size_t head_line;                /* octets of the last of them, with folds */
     const char *piece_end;           /* of the last piece: a gap before the next is a fold */
     enum http_place place;           /* in the body */
     uint64_t left;                   /* octets of the counted body or of this chunk */

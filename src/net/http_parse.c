@@ -104,7 +104,7 @@ static int on_head(http_parser *parser)
     struct http_parse *p = parser->data;
 
     p->has_head = true;
-    p->keep_alive = http_should_keep_alive(parser) != 0;
+    p->keep_alive = parser->http_minor > 0 && http_should_keep_alive(parser) != 0;
     return 0;
 }
 
@@ -130,7 +130,9 @@ void http_parse_begin(struct http_parse *p, bool keep)
     p->url = "";
     p->fields_n = p->text_n = 0;
     p->keep_alive = p->expects = p->complete = p->has_head = false;
-    p->in_value = p->in_url = p->in_fold = false;
+    p->in_value = p->in_url = p->in_fold = p->in_line = false;
+    p->lines = p->head_line = 0;
+    memset(p->folded, 0, sizeof(p->folded));
     p->status = 0;
     p->why = NULL;
     p->piece_end = NULL;
@@ -155,13 +157,47 @@ static bool execute(struct http_parse *p, size_t n)
 
     p->at += http_parser_execute(&p->parser, &settings, (const char *)p->in + p->at, n);
     e = HTTP_PARSER_ERRNO(&p->parser);
-    if (e == HPE_OK)
-        return true;
+    if (e == HPE_OK || (e == HPE_INVALID_TRANSFER_ENCODING && p->has_head))
+        return true; /* check_length words the latter better */
     if (e == HPE_HEADER_OVERFLOW)
         (void)refuse(p, 431, "the header is too long");
     else
         (void)refuse(p, 400, http_errno_description(e));
     return false;
+}
+
+static bool line_begins(struct http_parse *p, uint8_t c)
+{
+    p->in_line = c != '\r' && c != '\n'; /* an empty line: before or behind the head */
+    if (!p->in_line)
+        return false;
+    if (p->lines == 0 || !is_blank((char)c)) {
+        p->lines++;
+        p->head_line = 0;
+    } else if (p->lines > 1 && p->lines - 2 < HTTP_FIELDS_MAX) {
+        p->folded[p->lines - 2] = true;
+    }
+    return true;
+}
+
+/* The parser tells neither how long a line is nor where it was folded. False: too long. */
+static bool scan_lines(struct http_parse *p, size_t n)
+{
+    for (const uint8_t *c = p->in + p->at, *end = c + n; c < end; c++) {
+        if (!p->in_line && !line_begins(p, *c))
+            continue;
+        p->in_line = *c != '\n';
+        p->head_line++;
+        if (p->lines == 1 && p->head_line > HTTP_LINE_MAX) {
+            (void)refuse(p, 414, "the request line is too long");
+            return false;
+        }
+        if (p->head_line > HTTP_FIELD_MAX) {
+            (void)refuse(p, 431, "a header field is too long");
+            return false;
+        }
+    }
+    return true;
 }
 
 /* How many of the octets to hand over: up to where the head may end (a LF after LF or LF CR),
@@ -201,6 +237,24 @@ static size_t count(const struct http_parse *p, const char *name)
     return n;
 }
 
+/* RFC 9112 6.1, 6.3: where the body ends can be told only with chunked as the last coding, and
+ * once. */
+static bool refuse_coding(struct http_parse *p, const char *coding)
+{
+    const char *chunked = strcasestr(coding, "chunked");
+    bool token = coding[strspn(coding, "!#$%&'*+-.^_`|~, \t0123456789"
+                                       "abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+    bool last = chunked != NULL && chunked[strlen("chunked")] == '\0' &&
+                (chunked == coding || strchr(", \t", chunked[-1]) != NULL);
+
+    if (!token || (chunked != NULL && !last))
+        refuse(p, 400, "Transfer-Encoding is garbled");
+    else
+        refuse(p, 501, "of transfer codings only 'chunked' is known, with HTTP/1.1");
+    return false;
+}
+
 /* RFC 9112 6.3: who disagrees with a proxy about where a body ends can be made to take part of
  * it for a request. So only the two plain forms are taken, and not both. */
 static bool check_length(struct http_parse *p)
@@ -213,10 +267,8 @@ static bool check_length(struct http_parse *p)
         refuse(p, 400, "Transfer-Encoding is given twice, or with Content-Length");
         return false;
     }
-    if (coding != NULL && (p->parser.http_minor == 0 || strcasecmp(coding, "chunked") != 0)) {
-        refuse(p, 501, "of transfer codings only 'chunked' is known, with HTTP/1.1");
-        return false;
-    }
+    if (coding != NULL && (p->parser.http_minor == 0 || strcasecmp(coding, "chunked") != 0))
+        return refuse_coding(p, coding);
     errno = 0;
     if (length != NULL)
         n = strtoull(length, NULL, 10);
@@ -236,17 +288,41 @@ static bool is_visible(const char *text)
     return *text == '\0';
 }
 
-/* What the parser lets pass and we do not. */
-static bool check_head(struct http_parse *p)
+/* RFC 4130 6.2 forbids it for the last two; the others say where a request ends. */
+static bool may_fold(const char *name)
 {
-    const char *expect = http_field_get(p->fields, p->fields_n, "Expect");
+    static const char *const plain[] = { "Host",   "Content-Length", "Transfer-Encoding",
+                                         "Expect", "AS2-From",       "AS2-To" };
 
+    for (size_t i = 0; i < COUNT_OF(plain); i++) {
+        if (strcasecmp(name, plain[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool check_fields(struct http_parse *p)
+{
     for (size_t i = 0; i < p->fields_n; i++) {
         if (p->fields[i].name[0] == '\0' || strpbrk(p->fields[i].name, " \t") != NULL) {
             refuse(p, 400, "there is a blank within the name of a header field");
             return false;
         }
+        if (p->folded[i] && !may_fold(p->fields[i].name)) {
+            refuse(p, 400, "a header field that must not be folded is folded");
+            return false;
+        }
     }
+    return true;
+}
+
+/* What the parser lets pass and we do not. */
+static bool check_head(struct http_parse *p)
+{
+    const char *expect = http_field_get(p->fields, p->fields_n, "Expect");
+
+    if (!check_fields(p))
+        return false;
     if (!is_visible(p->url)) {
         refuse(p, 400, "there is a blank or a control character in the request's target");
         return false;
@@ -293,7 +369,7 @@ enum http_step http_parse_head(struct http_parse *p)
 
         if (n == 0)
             (void)refuse(p, 400, "there is a CR without LF in the header");
-        if (n == 0 || !execute(p, n))
+        if (n == 0 || !scan_lines(p, n) || !execute(p, n))
             return HTTP_REFUSED;
     }
     if (!p->has_head && p->end == sizeof(p->in)) {
@@ -309,4 +385,16 @@ enum http_step http_parse_head(struct http_parse *p)
 const char *http_header(const struct http_request *r, const char *name)
 {
     return http_field_get(r->fields, r->fields_n, name);
+}
+
+bool http_header_once(const struct http_request *r, const char *name, const char **value)
+{
+    const char *first = http_header(r, name);
+
+    for (size_t i = 0; i < r->fields_n; i++) {
+        if (strcasecmp(r->fields[i].name, name) == 0 && strcmp(r->fields[i].value, first) != 0)
+            return false;
+    }
+    *value = first;
+    return true;
 }

@@ -45,7 +45,7 @@ static int any_certificate(X509_STORE_CTX *store, void *context)
     return 1;
 }
 
-static bool use_own(SSL_CTX *ctx, const struct pki_certificate *cert, struct err *err)
+bool tls_use_own(SSL_CTX *ctx, const struct pki_certificate *cert, struct err *err)
 {
     if (cert->key == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "the certificate has no private key: set its key_file");
@@ -56,7 +56,7 @@ static bool use_own(SSL_CTX *ctx, const struct pki_certificate *cert, struct err
 
 /* Every certificate given is an anchor, self-signed or not: RFC 5280 6.1.1 (d) leaves that to
  * us, and partners exchange end-entity certificates. */
-static bool use_trust(SSL_CTX *ctx, const struct pki_certificate *trust, struct err *err)
+bool tls_use_trust(SSL_CTX *ctx, const struct pki_certificate *trust, struct err *err)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
     bool ok = X509_STORE_add_cert(store, trust->leaf) == 1;
@@ -105,6 +105,7 @@ out:
 bool tls_server_new(const struct pki_certificate *cert, enum tls_peer peer,
                     const struct pki_certificate *trust, struct tls **out, struct err *err)
 {
+    bool any = peer == TLS_PEER_REQUIRED_ANY || (peer == TLS_PEER_OPTIONAL && trust == NULL);
     int mode = SSL_VERIFY_NONE;
     struct tls *t = NULL;
 
@@ -115,15 +116,15 @@ bool tls_server_new(const struct pki_certificate *cert, enum tls_peer peer,
                     "partner");
     if (!common(TLS_server_method(), true, &t, err))
         return false;
-    if (!use_own(t->ctx, cert, err))
+    if (!tls_use_own(t->ctx, cert, err))
         goto out;
-    if (peer != TLS_PEER_NONE && trust != NULL && !use_trust(t->ctx, trust, err))
+    if (peer != TLS_PEER_NONE && !any && !tls_use_trust(t->ctx, trust, err))
         goto out;
-    if (peer != TLS_PEER_NONE && trust == NULL)
+    if (any)
         SSL_CTX_set_cert_verify_callback(t->ctx, any_certificate, NULL);
     if (peer != TLS_PEER_NONE)
         mode = SSL_VERIFY_PEER;
-    if (peer == TLS_PEER_REQUIRED)
+    if (peer == TLS_PEER_REQUIRED || peer == TLS_PEER_REQUIRED_ANY)
         mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     /* No list of authorities is sent: with pinned certificates it would keep clients from
      * showing the very certificate we wait for. */
@@ -142,9 +143,9 @@ bool tls_client_new(const struct pki_certificate *cert, const struct pki_certifi
 
     if (!common(TLS_client_method(), false, &t, err))
         return false;
-    if (cert != NULL && !use_own(t->ctx, cert, err))
+    if (cert != NULL && !tls_use_own(t->ctx, cert, err))
         goto out;
-    if (trust != NULL && !use_trust(t->ctx, trust, err))
+    if (trust != NULL && !tls_use_trust(t->ctx, trust, err))
         goto out;
     if (trust == NULL && SSL_CTX_set_default_verify_paths(t->ctx) != 1) {
         openssl_failed("load the system's certificate authorities", err);
