@@ -83,9 +83,14 @@ MUST_CHECK bool api_number(struct api_call *c, const char *what, const char *tex
 /* The last resort when an answer under way cannot be finished: the client must see it cut. */
 void api_cut(struct api_call *c);
 
+/* components.c: the whole body, at most CONFIG_TEXT_MAX octets, ended by NUL. Given: free(). NULL:
+ * answered already. */
+uint8_t *api_body(struct api_call *c, size_t *n);
+
 /* Families. */
 api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
 api_handler api_apply, api_components, api_component, api_component_delete;
+api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;
 api_handler api_documents, api_document, api_document_do, api_receipts, api_jobs;
 api_handler api_document_octets, api_send;

@@ -20,8 +20,7 @@ static struct json_out applied(const struct gateway_applied *list, size_t n)
     return o;
 }
 
-/* The whole body, ended by NUL. Given: free(). NULL: answered already. */
-static uint8_t *read_text(struct api_call *c, size_t *n)
+uint8_t *api_body(struct api_call *c, size_t *n)
 {
     uint8_t *text = malloc((size_t)CONFIG_TEXT_MAX + 1);
     struct err err;
@@ -46,7 +45,7 @@ static uint8_t *read_text(struct api_call *c, size_t *n)
         }
         *n += got;
         if (*n > CONFIG_TEXT_MAX) {
-            api_error(c, 413, "the components are longer than %d octets: apply them in parts",
+            api_error(c, 413, "the body is longer than %d octets: send it in parts",
                       (int)CONFIG_TEXT_MAX);
             break;
         }
@@ -63,7 +62,7 @@ void api_apply(struct api_call *c)
     struct gateway_applied *list;
     struct err err;
     size_t n, len;
-    uint8_t *text = read_text(c, &len);
+    uint8_t *text = api_body(c, &len);
 
     if (text == NULL)
         return;

@@ -1,5 +1,6 @@
 /* The client: calls partners that have something waiting, polls on their schedules, backs off
  * after failures, and tells which receipts are overdue. oftp2.md 14.3. */
+#include "gateway/certificates.h"
 #include "gateway/relay.h"
 #include "gateway/security.h"
 
@@ -378,8 +379,8 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
             const struct partner *p =
                 snapshot_partner(sn, list[i].partner == NULL ? "" : list[i].partner);
 
-            if (p != NULL && p->cfg->receipt_timeout_ms > 0 &&
-                list[i].protocol != NULL && strcmp(list[i].protocol, "oftp2") == 0 &&
+            if (p != NULL && p->cfg->receipt_timeout_ms > 0 && list[i].protocol != NULL &&
+                strcmp(list[i].protocol, "oftp2") == 0 &&
                 list[i].changed_ms + (int64_t)p->cfg->receipt_timeout_ms <= now)
                 mark_overdue(c->g, &list[i], p->name, p->cfg->receipt_timeout_ms);
         }
@@ -437,7 +438,7 @@ static void *caller_thread(void *arg)
     struct caller *c = arg;
     struct gateway *g = c->g;
     uint64_t seen = 0;
-    int64_t expiry_ms = 0;
+    struct watch *watch = watch_new(g);
 
     while (!atomic_load(&g->stopping)) {
         struct snapshot *sn = gateway_snapshot(g);
@@ -446,7 +447,7 @@ static void *caller_thread(void *arg)
 
         call_for_jobs(c, sn);
         call_by_schedule(c, sn);
-        expiry_warn(g, sn, &expiry_ms);
+        watch_look(watch, sn);
         if (net_wall_ms() >= c->overdue_ms) {
             find_overdue(c, sn);
             drop_old_partials(c);
@@ -456,6 +457,7 @@ static void *caller_thread(void *arg)
             due = LOOK_MS;
         store_wait_jobs(g->store, &seen, due < 50 ? 50 : due);
     }
+    watch_free(watch);
     return NULL;
 }
 

@@ -41,7 +41,7 @@ void gateway_swap(struct gateway *g, struct snapshot *sn)
     snapshot_put(old);
 }
 
-static bool rebuild(struct gateway *g, struct err *err)
+bool gateway_rebuild(struct gateway *g, struct err *err)
 {
     struct snapshot *sn = NULL;
 
@@ -219,7 +219,8 @@ static bool apply_parsed(struct gateway *g, struct config_component **fresh, siz
         (*list)[i].name = arena_text(a, fresh[i]->name);
         (*list)[i].unchanged = text_same(sn, fresh[i]);
     }
-    ok = dry_run || (store_changes(g, sn, fresh, n, *list, who, err) && rebuild(g, err));
+    ok =
+        dry_run || (store_changes(g, sn, fresh, n, *list, who, err) && gateway_rebuild(g, err));
     if (ok)
         fill_versions(g, *list, n);
 out:
@@ -227,9 +228,9 @@ out:
     return ok;
 }
 
-bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool dry_run,
-                   const char *who, struct arena *a, struct gateway_applied **list, size_t *n,
-                   struct config_problems *ps, struct err *err)
+bool gateway_apply_locked(struct gateway *g, struct span yaml, const char *file, bool dry_run,
+                          const char *who, struct arena *a, struct gateway_applied **list,
+                          size_t *n, struct config_problems *ps, struct err *err)
 {
     struct config_component **fresh = NULL;
     bool ok;
@@ -240,12 +241,22 @@ bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool d
         return FAIL(err, FAIL_LOCAL, 422, "%zu problems were found: nothing was applied",
                     ps->n);
     }
-    pthread_mutex_lock(&g->apply);
     ok = apply_parsed(g, fresh, *n, dry_run, who, a, list, ps, err);
-    pthread_mutex_unlock(&g->apply);
     for (size_t i = 0; i < *n; i++)
         config_component_free(fresh[i]);
     free(fresh);
+    return ok;
+}
+
+bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool dry_run,
+                   const char *who, struct arena *a, struct gateway_applied **list, size_t *n,
+                   struct config_problems *ps, struct err *err)
+{
+    bool ok;
+
+    pthread_mutex_lock(&g->apply);
+    ok = gateway_apply_locked(g, yaml, file, dry_run, who, a, list, n, ps, err);
+    pthread_mutex_unlock(&g->apply);
     return ok;
 }
 
@@ -275,7 +286,7 @@ static bool delete_checked(struct gateway *g, const struct snapshot *sn, const c
     if (ok) {
         store_drop_deployment(b, kind, name);
         store_add_audit(b, net_wall_ms(), who, arena_printf(&a, "delete %s %s", kind, name));
-        ok = store_commit(g->store, b, err) && rebuild(g, err);
+        ok = store_commit(g->store, b, err) && gateway_rebuild(g, err);
     }
     store_batch_free(b);
     config_problems_free(&ps);
@@ -398,7 +409,7 @@ bool gateway_listener_do(struct gateway *g, const char *name, const char *what, 
     else
         ok = FAIL(err, FAIL_LOCAL, 400, "a listener can pause, resume or restart, not '%s'",
                   what);
-    ok = ok && rebuild(g, err);
+    ok = ok && gateway_rebuild(g, err);
     pthread_mutex_unlock(&g->apply);
     return ok;
 }
@@ -414,7 +425,7 @@ bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *e
     log_setup(rt->log.level, rt->log.format);
     config_runtime_free(rt);
     pthread_mutex_lock(&g->apply);
-    ok = rebuild(g, err);
+    ok = gateway_rebuild(g, err);
     pthread_mutex_unlock(&g->apply);
     if (ok)
         log_event(LOG_INFO, "runtime.reloaded", NULL);

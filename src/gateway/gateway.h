@@ -68,6 +68,67 @@ MUST_CHECK bool gateway_listeners(struct gateway *g, struct arena *a,
 MUST_CHECK bool gateway_listener_do(struct gateway *g, const char *name, const char *what,
                                     const char *who, struct err *err);
 
+/* ---- certificates ----------------------------------------------------------------------- */
+
+/* One certificate of a component. */
+struct gateway_certificate {
+    const char *name; /* of the component */
+    unsigned number;  /* 1 the component's own, then those of `also` */
+    const char *subject, *issuer, *serial, *sha256; /* "" when it cannot be read */
+    int64_t from_s, to_s;                           /* validity, 0 when it cannot be read */
+    int days_left;
+    const char *state;   /* "ok", "expires" (30 days), "expired", "revoked", "not yet valid",
+                          "unusable" */
+    const char *problem; /* why it is not used, "" otherwise */
+    bool has_key;
+    const char *place; /* of the key, without one of itself: "store", "file" */
+    const char *const *users;
+    size_t users_n;
+    int64_t crl_next_s; /* when the component's first revocation list is over; 0: not known */
+    bool crl_overdue;
+};
+/* By name and number. Given: in the arena. */
+MUST_CHECK bool gateway_certificates(struct gateway *g, struct arena *a,
+                                     struct gateway_certificate **list, size_t *n,
+                                     struct err *err);
+
+struct gateway_import {
+    const char *name;
+    struct span certificate, key; /* pki_any_read */
+    const char *password;         /* of the key or PKCS#12 file; NULL: none */
+    bool next; /* beside those the component has, instead of in the place of its own */
+};
+struct gateway_imported {
+    int64_t version;
+    bool unchanged, has_key;
+    const char *subject, *sha256;
+    int days_left;
+    const char *problem; /* why it is not used all the same, "" otherwise */
+};
+/* Makes or changes the component; its private key goes into the store sealed. As gateway_apply. */
+MUST_CHECK bool gateway_certificate_import(struct gateway *g, const struct gateway_import *what,
+                                           const char *who, struct arena *a,
+                                           struct gateway_imported *out,
+                                           struct config_problems *ps, struct err *err);
+
+struct gateway_export {
+    const char *name;
+    unsigned number; /* 0: the one that signs today */
+    bool chain;
+    bool key, pkcs12;     /* with the private key: PKCS#8 beside the PEM, or all in PKCS#12 */
+    const char *password; /* what it is encrypted with */
+};
+struct gateway_exported {
+    char *pem, *key;
+    uint8_t *pkcs12;
+    size_t pkcs12_n;
+};
+/* A private key that leaves is in the audit log before it does. Given: gateway_exported_free. */
+MUST_CHECK bool gateway_certificate_export(struct gateway *g, const struct gateway_export *what,
+                                           const char *who, struct gateway_exported *out,
+                                           struct err *err);
+void gateway_exported_free(struct gateway_exported *x);
+
 /* ---- documents -------------------------------------------------------------------------- */
 
 struct gateway_send {

@@ -75,6 +75,12 @@ struct gateway {
 /* Counted; snapshot_put. */
 struct snapshot *gateway_snapshot(struct gateway *g);
 void gateway_swap(struct gateway *g, struct snapshot *sn); /* taken */
+/* Builds a new snapshot of what is deployed. g->apply is held. */
+bool gateway_rebuild(struct gateway *g, struct err *err);
+/* gateway_apply while g->apply is held. */
+bool gateway_apply_locked(struct gateway *g, struct span yaml, const char *file, bool dry_run,
+                          const char *who, struct arena *a, struct gateway_applied **list,
+                          size_t *n, struct config_problems *ps, struct err *err);
 void gateway_count_document(struct gateway *g, const char *listener, bool failed);
 /* A date and time this run of the program has not given before: SFIDDATE and SFIDTIME. Whether
  * an earlier run did, or local time before the clocks went back, only the store knows. */

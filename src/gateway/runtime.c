@@ -1,9 +1,11 @@
 /* One running Waybill: start, stop, and what is asked about it. */
 #include "gateway/acceptor.h"
+#include "gateway/certificates.h"
 #include "gateway/delivery.h"
 #include "gateway/relay.h"
 #include "gateway/session_int.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -203,15 +205,31 @@ static char *certificate_metrics(struct gateway *g, struct arena *a, char *out)
     int64_t now = net_wall_ms() / 1000;
 
     if (out != NULL)
-        out = arena_printf(a,
-                           "%s# HELP waybill_certificate_days_left Days until it ends\n"
-                           "# TYPE waybill_certificate_days_left gauge\n",
-                           out);
-    for (size_t i = 0; out != NULL && i < sn->certificates_n; i++)
-        if (sn->certificates[i].set.n > 0)
+        out = arena_printf(
+            a,
+            "%s# HELP waybill_certificate_days_left Days until the last usable one of "
+            "a component ends\n"
+            "# TYPE waybill_certificate_days_left gauge\n",
+            out);
+    for (size_t i = 0; out != NULL && i < sn->certificates_n; i++) {
+        int days = certificate_days_left(&sn->certificates[i], now);
+
+        if (days != INT_MIN)
             out = arena_printf(a, "%swaybill_certificate_days_left{certificate=\"%s\"} %d\n",
-                               out, sn->certificates[i].name,
-                               pki_days_left(sn->certificates[i].set.list[0]->leaf, now));
+                               out, sn->certificates[i].name, days);
+    }
+    if (out != NULL)
+        out =
+            arena_printf(a,
+                         "%s# HELP waybill_crl_seconds_left Seconds until a revocation list is "
+                         "overdue, negative afterwards\n"
+                         "# TYPE waybill_crl_seconds_left gauge\n",
+                         out);
+    for (size_t i = 0; out != NULL && i < sn->certificates_n; i++)
+        if (sn->certificates[i].crl_next_s != 0 && sn->certificates[i].crl_next_s != INT64_MAX)
+            out = arena_printf(a, "%swaybill_crl_seconds_left{certificate=\"%s\"} %lld\n", out,
+                               sn->certificates[i].name,
+                               (long long)(sn->certificates[i].crl_next_s - now));
     snapshot_put(sn);
     return out;
 }

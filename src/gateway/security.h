@@ -73,9 +73,6 @@ MUST_CHECK bool response_verify(const struct snapshot *sn, const struct document
 MUST_CHECK bool session_challenge(struct session *s, struct err *err);
 MUST_CHECK bool session_respond(struct session *s, struct span auch, struct err *err);
 
-/* Once a day: logs which certificates end within 30, 14 and 3 days. *next_ms is kept by the caller. */
-void expiry_warn(struct gateway *g, const struct snapshot *sn, int64_t *next_ms);
-
 /* Lower-case hex with a final NUL. */
 void hex_text(const uint8_t *p, size_t n, char *text);
 size_t hex_octets(const char *text, uint8_t *p, size_t cap);

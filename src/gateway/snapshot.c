@@ -1,5 +1,7 @@
 #include "gateway/snapshot_int.h"
 
+#include "gateway/certificates.h"
+
 #include "net/log.h"
 
 #include <openssl/crypto.h>
@@ -54,116 +56,16 @@ const struct certificate *snapshot_usable(struct snapshot *sn, const char *name,
     return c == NULL || c->set.n == 0 ? NULL : c;
 }
 
+/* What a setting trusts: all of it that is usable, with its revocation lists. */
+static const struct pki_certificate *use_trust(struct snapshot *sn, const char *name,
+                                               const char *setting, const char **why)
+{
+    return use_certificate(sn, name, setting, why) == NULL
+               ? NULL
+               : snapshot_certificate(sn, name)->anchors;
+}
+
 /* ---- building ---------------------------------------------------------------------------- */
-
-static bool read_file(const char *path, struct arena *a, struct span *text, struct err *err)
-{
-    FILE *f = fopen(path, "re");
-    uint8_t *p;
-    size_t n;
-
-    if (f == NULL)
-        return FAIL(err, FAIL_LOCAL, 0, "cannot open '%s': %m", path);
-    p = arena_take(a, PKI_PEM_MAX + 1);
-    n = p == NULL ? 0 : fread(p, 1, PKI_PEM_MAX + 1, f);
-    (void)fclose(f);
-    if (p == NULL)
-        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    if (n > PKI_PEM_MAX)
-        return FAIL(err, FAIL_LOCAL, 0, "'%s' is larger than %d octets: not a certificate file",
-                    path, PKI_PEM_MAX);
-    *text = span_of(p, n);
-    return true;
-}
-
-/* One certificate of a component: PEM in place or in a file, or PKCS#12. */
-static bool load_one(const struct config_runtime *rt, const struct config_certificate_also *cfg,
-                     struct pki_certificate **out, struct err *err)
-{
-    struct arena tmp = { 0 };
-    struct span pem = { NULL, 0 }, key = { NULL, 0 };
-    char password[SECRET_MAX] = "";
-    bool ok = true;
-
-    if (cfg->pkcs12_file != NULL) {
-        ok = read_file(cfg->pkcs12_file, &tmp, &pem, err) &&
-             config_secret_get(rt, &cfg->pkcs12_password, password, sizeof(password), err) &&
-             pki_pkcs12_read(pem, password, out, err);
-    } else {
-        if (cfg->file != NULL)
-            ok = read_file(cfg->file, &tmp, &pem, err);
-        else if (cfg->pem != NULL)
-            pem = span_text(cfg->pem);
-        if (ok && cfg->key_file != NULL)
-            ok = read_file(cfg->key_file, &tmp, &key, err) &&
-                 config_secret_get(rt, &cfg->key_password, password, sizeof(password), err);
-        ok = ok && pki_certificate_read_password(
-                       pem, key, password[0] != '\0' ? password : NULL, out, err);
-    }
-    OPENSSL_cleanse(password, sizeof(password));
-    if (key.n > 0)
-        OPENSSL_cleanse((void *)(uintptr_t)key.p, key.n);
-    arena_free(&tmp);
-    return ok;
-}
-
-/* Takes out what its issuer has revoked; with a list that cannot be read nothing is usable. */
-static bool drop_revoked(struct certificate *c, const char *path, struct err *err)
-{
-    struct arena tmp = { 0 };
-    struct span text = { NULL, 0 };
-    X509_CRL *crl = NULL;
-    size_t kept = 0;
-    bool ok = read_file(path, &tmp, &text, err) &&
-              (pki_crl_read(text, &crl) ||
-               FAIL(err, FAIL_LOCAL, 0, "crl_file '%s' holds no revocation list", path));
-
-    for (size_t i = 0; i < c->set.n; i++) {
-        if (ok && !pki_revoked(c->set.list[i]->leaf, crl, NULL)) {
-            c->set.list[kept++] = c->set.list[i];
-            continue;
-        }
-        if (ok)
-            (void)FAIL(err, FAIL_LOCAL, 0, "it is revoked (crl_file '%s')", path);
-        pki_certificate_free(c->set.list[i]);
-    }
-    ok = ok && kept == c->set.n;
-    c->set.n = kept;
-    X509_CRL_free(crl);
-    arena_free(&tmp);
-    return ok;
-}
-
-static void load_certificate(struct snapshot *sn, const struct config_runtime *rt,
-                             struct certificate *c, const struct config_certificate *cfg)
-{
-    struct config_certificate_also first = { .pem = cfg->pem,
-                                             .file = cfg->file,
-                                             .key_file = cfg->key_file,
-                                             .pkcs12_file = cfg->pkcs12_file,
-                                             .key_password = cfg->key_password,
-                                             .pkcs12_password = cfg->pkcs12_password };
-    struct err err = { 0 };
-
-    c->set.list = arena_take(&sn->arena, sizeof(struct pki_certificate *) * (cfg->also_n + 1));
-    for (size_t i = 0; c->set.list != NULL && i < cfg->also_n + 1; i++) {
-        if (load_one(rt, i == 0 ? &first : &cfg->also[i - 1], &c->set.list[c->set.n], &err)) {
-            c->set.n++;
-            continue;
-        }
-        if (c->error == NULL)
-            c->error = arena_text(&sn->arena, err.text);
-        log_event(LOG_ERROR, "certificate.unusable", "certificate", c->name, "reason", err.text,
-                  NULL);
-        if (i == 0) /* the others are only for the time before and after */
-            return;
-    }
-    if (cfg->crl_file == NULL || drop_revoked(c, cfg->crl_file, &err))
-        return;
-    c->error = arena_text(&sn->arena, err.text);
-    log_event(LOG_ERROR, "certificate.unusable", "certificate", c->name, "reason", err.text,
-              NULL);
-}
 
 static bool fill_party(struct snapshot *sn, const struct config_runtime *rt,
                        const struct config_oftp2_party *cfg, const char *name,
@@ -202,7 +104,7 @@ static void fill_partner(struct snapshot *sn, const struct config_runtime *rt,
         return;
     if (p->cfg->host == NULL || !p->cfg->session_level_encryption)
         return;
-    trust = use_certificate(sn, p->cfg->server_ssl_certificate, "server_ssl_certificate", &why);
+    trust = use_trust(sn, p->cfg->server_ssl_certificate, "server_ssl_certificate", &why);
     ours = use_certificate(sn, p->cfg->client_certificate, "client_certificate", &why);
     if (why != NULL)
         p->error = why;
@@ -302,7 +204,7 @@ static void fill_endpoint(struct snapshot *sn, struct endpoint_tls *out, const c
     struct err err = { 0 };
     const struct pki_certificate *cert = use_certificate(sn, cert_name, setting, &why);
     const struct pki_certificate *trust =
-        use_certificate(sn, trust_name, "trusted_certificates", &why);
+        use_trust(sn, trust_name, "trusted_certificates", &why);
 
     if (why == NULL && cert == NULL)
         why = arena_printf(&sn->arena, "the endpoint has no %s", setting);
@@ -381,16 +283,7 @@ static const struct deployment *deployment_of(const struct config_component *c,
 static void resolve_all(struct snapshot *sn, const struct config_runtime *rt,
                         const struct deployment *ds, size_t n)
 {
-    for (size_t i = 0; i < sn->components_n; i++) {
-        struct config_component *c = sn->components[i];
-
-        if (c->kind == CONFIG_CERTIFICATE) {
-            struct certificate *x = &sn->certificates[sn->certificates_n++];
-
-            x->name = c->name;
-            load_certificate(sn, rt, x, &c->u.certificate);
-        }
-    }
+    certificates_load(sn, rt);
     for (size_t i = 0; i < sn->components_n; i++) {
         struct config_component *c = sn->components[i];
 
@@ -475,9 +368,7 @@ void snapshot_put(struct snapshot *sn)
         return;
     for (size_t i = 0; i < sn->partners_n; i++)
         tls_unref(sn->partners[i].tls);
-    for (size_t i = 0; i < sn->certificates_n; i++)
-        for (size_t j = 0; j < sn->certificates[i].set.n; j++)
-            pki_certificate_free(sn->certificates[i].set.list[j]);
+    certificates_free(sn);
     for (size_t i = 0; i < sn->endpoints_n; i++)
         tls_unref(sn->endpoints[i].tls);
     for (size_t i = 0; i < sn->as2_endpoints_n; i++)

@@ -81,11 +81,36 @@ struct listener {
     int64_t version, since;
 };
 
+/* What a file was like when it was read. */
+struct file_mark {
+    uint64_t there; /* 0: it was not; no padding, so that memcmp tells a change */
+    uint64_t device, number, size;
+    int64_t changed_s, changed_ns;
+};
+
+/* One certificate of a component, usable or not. */
+struct certificate_item {
+    struct pki_certificate *pki; /* NULL: it could not be read */
+    const char *place;           /* of its key, without one its own: "store" or "file" */
+    const char *problem;         /* why it is not used; NULL: it is */
+    bool revoked;
+};
+
 struct certificate {
     const char *name;
-    struct pki_set
-        set; /* the component's own first, then those of `also`; .n 0: error says why */
+    const struct config_certificate *cfg;
+    /* the usable ones, borrowed from the items; .n 0: error says why */
+    struct pki_set set;
     const char *error;
+    struct certificate_item *items; /* the component's own first, then those of `also` */
+    size_t items_n;
+    /* The set with its lists, as trust, and with what follows each. NULL: .n is 0. */
+    struct pki_certificate *own, *anchors;
+    /* clang-format off */
+    STACK_OF(X509_CRL) *crls; /* NULL: none */
+    /* clang-format on */
+    int64_t crl_next_s; /* when the first list is over; 0: there is none */
+    struct file_mark crl_mark;
 };
 
 struct endpoint_tls {

@@ -173,20 +173,3 @@ const struct identity *snapshot_identity_of_as2(const struct snapshot *sn, const
             return &sn->identities[i];
     return NULL;
 }
-
-/* The certificate agreed, or one that the authority agreed has issued. */
-static bool same_or_issued(const X509 *shown, X509 *agreed)
-{
-    X509 *x = (X509 *)(uintptr_t)shown; /* libcrypto's checks cache in it */
-
-    return X509_cmp(shown, agreed) == 0 || (X509_check_issued(agreed, x) == X509_V_OK &&
-                                            X509_verify(x, X509_get0_pubkey(agreed)) == 1);
-}
-
-bool certificate_shown(const struct certificate *agreed, const X509 *shown)
-{
-    for (size_t i = 0; agreed != NULL && shown != NULL && i < agreed->set.n; i++)
-        if (same_or_issued(shown, agreed->set.list[i]->leaf))
-            return true;
-    return false;
-}

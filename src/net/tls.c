@@ -28,7 +28,10 @@ static int verified(int ok, X509_STORE_CTX *store)
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct conn *c = ssl != NULL ? SSL_get_app_data(ssl) : NULL;
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    X509_STORE_CTX_verify_cb own = X509_STORE_get_verify_cb(X509_STORE_CTX_get0_store(store));
 
+    if (own != NULL) /* revocation lists: pki_store_fill */
+        ok = own(ok, store);
     if (ok == 0 && c != NULL && c->verify_error == X509_V_OK) {
         c->verify_error = X509_STORE_CTX_get_error(store);
         if (cert != NULL)
@@ -58,12 +61,7 @@ bool tls_use_own(SSL_CTX *ctx, const struct pki_certificate *cert, struct err *e
  * us, and partners exchange end-entity certificates. */
 bool tls_use_trust(SSL_CTX *ctx, const struct pki_certificate *trust, struct err *err)
 {
-    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-    bool ok = X509_STORE_add_cert(store, trust->leaf) == 1;
-
-    for (int i = 0; ok && i < sk_X509_num(trust->chain); i++)
-        ok = X509_STORE_add_cert(store, sk_X509_value(trust->chain, i)) == 1;
-    if (!ok)
+    if (!pki_store_fill(SSL_CTX_get_cert_store(ctx), trust))
         return openssl_failed("the certificates to trust cannot be used", err);
     (void)X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), X509_V_FLAG_PARTIAL_CHAIN);
     return true;

@@ -323,6 +323,7 @@ void pki_certificate_free(struct pki_certificate *c)
         return;
     X509_free(c->leaf);
     sk_X509_pop_free(c->chain, X509_free);
+    sk_X509_CRL_pop_free(c->crls, X509_CRL_free);
     EVP_PKEY_free(c->key);
     free(c);
 }
@@ -342,7 +343,7 @@ void pki_fingerprint(const X509 *cert, char text[65])
     ERR_clear_error();
 }
 
-static bool seconds_of(const ASN1_TIME *t, int64_t *s)
+bool pki_time(const ASN1_TIME *t, int64_t *s)
 {
     ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
     int days, seconds;
@@ -359,15 +360,14 @@ bool pki_validity(const X509 *cert, int64_t *not_before_s, int64_t *not_after_s)
 {
     int64_t from, to;
 
-    if (!seconds_of(X509_get0_notBefore(cert), &from) ||
-        !seconds_of(X509_get0_notAfter(cert), &to))
+    if (!pki_time(X509_get0_notBefore(cert), &from) || !pki_time(X509_get0_notAfter(cert), &to))
         return false;
     *not_before_s = from;
     *not_after_s = to;
     return true;
 }
 
-void pki_subject(const X509 *cert, char *text, size_t cap)
+static void name_text(const X509_NAME *name, char *text, size_t cap)
 {
     /* Control characters escaped: this goes into logs. */
     const unsigned long form = (XN_FLAG_SEP_CPLUS_SPC | XN_FLAG_FN_SN |
@@ -378,10 +378,20 @@ void pki_subject(const X509 *cert, char *text, size_t cap)
 
     if (cap == 0)
         goto out;
-    if (bio != NULL && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, form) >= 0)
+    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, form) >= 0)
         n = BIO_read(bio, text, cap - 1 > INT_MAX ? INT_MAX : (int)(cap - 1));
     text[n > 0 ? n : 0] = '\0';
 out:
     ERR_clear_error();
     BIO_free(bio);
+}
+
+void pki_subject(const X509 *cert, char *text, size_t cap)
+{
+    name_text(X509_get_subject_name(cert), text, cap);
+}
+
+void pki_issuer(const X509 *cert, char *text, size_t cap)
+{
+    name_text(X509_get_issuer_name(cert), text, cap);
 }

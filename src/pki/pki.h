@@ -22,6 +22,11 @@ struct pki_certificate {
     STACK_OF(X509) *chain; /* those after it; may be empty, never NULL */
     /* clang-format on */
     EVP_PKEY *key; /* NULL when only the public part is known */
+    /* For what is trusted: lists that say which certificates count no more. */
+    /* clang-format off */
+    STACK_OF(X509_CRL) *crls; /* NULL: none are asked */
+    /* clang-format on */
+    bool crl_strict; /* an overdue list, or none of the issuer, is a refusal */
 };
 
 /* Reads one or more certificates from PEM text, or one in DER, and, when key.n > 0, the private key
@@ -48,9 +53,12 @@ MUST_CHECK bool pki_certificate_set_key(struct pki_certificate *c, EVP_PKEY *key
 
 /* SHA-256 of the leaf's DER in lower-case hex: text has 65 octets. */
 void pki_fingerprint(const X509 *cert, char text[65]);
+/* Seconds since 1970. */
+bool pki_time(const ASN1_TIME *t, int64_t *s);
 bool pki_validity(const X509 *cert, int64_t *not_before_s, int64_t *not_after_s);
 /* "CN=acme, O=ACME": for logs. Always ends with NUL. */
 void pki_subject(const X509 *cert, char *text, size_t cap);
+void pki_issuer(const X509 *cert, char *text, size_t cap);
 
 /* ---- several of one purpose ------------------------------------------------------------- */
 
@@ -84,6 +92,28 @@ MUST_CHECK bool pki_crl_read(struct span pem_or_der, X509_CRL **out);
 /* Whether crl, which must be of the certificate's issuer, has revoked it. issuer, when given, must
  * have signed crl: a list by somebody else revokes nothing. */
 bool pki_revoked(const X509 *cert, X509_CRL *crl, const X509 *issuer_or_null);
+
+/* ---- chains ----------------------------------------------------------------------------- */
+
+/* All lists of one source: any number in PEM, one in DER. Given: sk_X509_CRL_pop_free. */
+/* clang-format off */
+MUST_CHECK bool pki_crls_read(struct span text, STACK_OF(X509_CRL) **out);
+/* When the first of them is over (nextUpdate); INT64_MAX: none says so. */
+int64_t pki_crls_next(const STACK_OF(X509_CRL) *crls);
+/* clang-format on */
+
+/* Every certificate of anchors, self-signed or not, becomes an anchor: RFC 5280 6.1.1 (d) leaves
+ * that to us, and partners exchange end-entity certificates. With its lists; a verify callback of
+ * somebody else must call the store's own, which judges missing and overdue ones. */
+MUST_CHECK bool pki_store_fill(X509_STORE *store, const struct pki_certificate *anchors);
+/* Whether leaf is one of anchors or was issued by them, over certificates that came inside and are
+ * not trusted by themselves (may be NULL); each valid at at_s and revoked by none of the lists.
+ * *why: libcrypto's words. Key usage is pki_usage_allows. */
+/* clang-format off */
+MUST_CHECK bool pki_chain_ok(const X509 *leaf, STACK_OF(X509) *inside,
+                             const struct pki_certificate *anchors, int64_t at_s,
+                             const char **why);
+/* clang-format on */
 
 /* ---- kept in the store, given away ------------------------------------------------------ */
 

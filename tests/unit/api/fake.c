@@ -61,6 +61,64 @@ bool gateway_delete(struct gateway *g, const char *kind, const char *name, const
     return asked(g, err, "delete", name);
 }
 
+bool gateway_certificates(struct gateway *g, struct arena *a, struct gateway_certificate **list,
+                          size_t *n, struct err *err)
+{
+    static const char *const users[] = { "partner acme: encryption_certificate" };
+
+    (void)g;
+    (void)err;
+    *list = arena_take(a, sizeof(**list));
+    (*list)[0] = (struct gateway_certificate) { .name = "acme",
+                                                .number = 1,
+                                                .subject = "CN=acme",
+                                                .issuer = "CN=ca",
+                                                .serial = "01",
+                                                .sha256 = "ab",
+                                                .from_s = 1,
+                                                .to_s = 2,
+                                                .days_left = -3,
+                                                .state = "expired",
+                                                .problem = "",
+                                                .place = "file",
+                                                .users = users,
+                                                .users_n = 1 };
+    *n = 1;
+    return true;
+}
+
+bool gateway_certificate_import(struct gateway *g, const struct gateway_import *what,
+                                const char *who, struct arena *a, struct gateway_imported *out,
+                                struct config_problems *ps, struct err *err)
+{
+    (void)who;
+    (void)a;
+    (void)ps;
+    *out = (struct gateway_imported) {
+        .version = 2, .has_key = true, .subject = "CN=us", .sha256 = "cd", .problem = ""
+    };
+    (void)snprintf(g->asked, sizeof(g->asked), "import %s %zu %zu %s%s", what->name,
+                   what->certificate.n, what->key.n, what->password == NULL ? "-" : "secret",
+                   what->next ? " next" : "");
+    return g->fail_wire == 0 || FAIL(err, FAIL_LOCAL, g->fail_wire, "the fake refuses");
+}
+
+bool gateway_certificate_export(struct gateway *g, const struct gateway_export *what,
+                                const char *who, struct gateway_exported *out, struct err *err)
+{
+    (void)who;
+    if (!asked(g, err, "export", what->name))
+        return false;
+    *out = (struct gateway_exported) { .pem = strdup("PEM\n") };
+    return true;
+}
+
+void gateway_exported_free(struct gateway_exported *x)
+{
+    free(x->pem);
+    *x = (struct gateway_exported) { 0 };
+}
+
 bool gateway_listeners(struct gateway *g, struct arena *a, struct gateway_listener **list,
                        size_t *n, struct err *err)
 {
