@@ -9,8 +9,9 @@ static inline bool as2_is_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Blanks around are cut. */
+/* Blanks around are cut: of what may be folded, and of a header value (no line ends). */
 struct span as2_trim(struct span s);
+struct span as2_trim_value(const char *value);
 
 /* Takes comments out of a structured field, RFC 5322 3.2.2: nested ones and quoted pairs within
  * them; one that is not closed goes to the end. */

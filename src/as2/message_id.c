@@ -7,7 +7,7 @@ enum { DOMAIN_MAX = 128 }; /* the whole shall stay below 255 characters */
 
 bool as2_message_id_read(const char *value, char *id)
 {
-    struct span s = as2_trim(span_text(value));
+    struct span s = as2_trim_value(value);
 
     if (s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>')
         s = span_of(s.p + 1, s.n - 2);

@@ -8,7 +8,7 @@ static bool is_quoted(struct span s)
 
 bool as2_name_read(const char *value, char name[AS2_NAME_MAX + 1])
 {
-    struct span s = as2_trim(span_text(value));
+    struct span s = as2_trim_value(value);
     bool quoted = is_quoted(s);
     char out[AS2_NAME_MAX];
     size_t n = 0;
@@ -55,7 +55,7 @@ void as2_name_write(const char *name, char *text)
 
 const char *as2_name_echo(const char *value, struct arena *a)
 {
-    struct span s = as2_trim(span_text(value));
+    struct span s = as2_trim_value(value);
     char name[AS2_NAME_MAX + 1], text[2 * AS2_NAME_MAX + 3];
 
     if (!as2_name_read(value, name))

@@ -9,6 +9,17 @@ struct span as2_trim(struct span s)
     return s;
 }
 
+struct span as2_trim_value(const char *value)
+{
+    struct span s = span_text(value);
+
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+        span_skip(&s, 1);
+    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
 void as2_strip_comments(char *text)
 {
     size_t depth = 0;

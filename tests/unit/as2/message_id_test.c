@@ -22,6 +22,7 @@ static void an_id_is_what_is_between_the_brackets(void **state)
         { "", NULL },
         { " \t", NULL },
         { "<a\tb>", NULL },
+        { "<a@b>\r\n", NULL },
         { "<a\x01>", NULL },
         { "<a\x7f>", NULL },
         { "<\xE4@b>", NULL },

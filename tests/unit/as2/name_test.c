@@ -28,6 +28,7 @@ static const struct {
     { "A\\\"B", "A\"B", "\"A\\\"B\"" }, /* escaped and not quoted */
     { "A\\B", "A\\B", "\"A\\\\B\"" },
     { "A\tB", NULL, NULL },
+    { "A\r\n", NULL, NULL },
     { "A\x01", NULL, NULL },
     { "A\x7f", NULL, NULL },
     { "A\xC3\xA4", NULL, NULL },
