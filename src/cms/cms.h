@@ -97,10 +97,11 @@ struct cms_open_options {
     /* algorithms allowed; NULL: RFC defaults (AES-CBC/GCM, 3DES; SHA-1, SHA-2, SHA3) */
     bool (*cipher_allowed)(int nid);
     bool (*digest_allowed)(int nid);
-    uint64_t content_max; /* octets of decompressed content, 0: none       */
-    uint32_t ratio_max;   /* decompressed : compressed, 0: 1100 (zlib itself stays below
+    uint64_t content_max;  /* octets of decompressed content, 0: none       */
+    uint32_t ratio_max;    /* decompressed : compressed, 0: 1100 (zlib itself stays below
                                    1032), counted after the first MB             */
-    bool one_layer;       /* open the outermost layer only                 */
+    bool one_layer;        /* open the outermost layer only                 */
+    unsigned trailing_max; /* octets CR, LF and NUL tolerated behind the outermost object */
     /* The layers to be there, outermost first, CMS_ENVELOPED standing for both kinds: exactly these
      * are opened. Another in the place of one is refused with that one's fault. NULL: see below. */
     const enum cms_kind *want;

@@ -19,6 +19,7 @@ struct open {
     struct between between[CMS_LAYERS_MAX];
     bool plain; /* the innermost layer's content is the content */
     uint64_t taken;
+    unsigned trailing; /* octets passed over behind the outermost object */
     /* The first failure inside an encrypted layer: see enum cms_doubt. What is still to come for the
      * layer it was found in goes nowhere. */
     struct err fault;
@@ -64,6 +65,17 @@ static bool too_long(struct err *err, const struct peel *p)
     return REFUSE(err, CMS_FORMAT, "%s: octets follow the end", cms_kind_name(p->walk.kind));
 }
 
+/* Octets behind the object that layer i opened: some, of no meaning, may follow the outermost. */
+static bool at_end(struct open *op, size_t i, struct span *left, struct err *err)
+{
+    while (i == 0 && left->n > 0 && op->trailing < op->o.trailing_max &&
+           (left->p[0] == '\r' || left->p[0] == '\n' || left->p[0] == '\0')) {
+        op->trailing++;
+        span_skip(left, 1);
+    }
+    return left->n == 0 || too_long(err, &op->peel[i]);
+}
+
 /* Lets layer i take from before it and write behind it. */
 static bool step_layer(struct open *op, size_t i, struct span *in, bool last, struct room *out,
                        bool *moved, struct err *err)
@@ -76,7 +88,7 @@ static bool step_layer(struct open *op, size_t i, struct span *in, bool last, st
     enum flow f;
 
     if (op->ended[i])
-        return left.n == 0 || too_long(err, &op->peel[i]);
+        return at_end(op, i, from == NULL ? in : &left, err);
     if (from == NULL)
         op->taken += had; /* as the ratio needs it: what is being taken counts */
     f = peel_step(&op->peel[i], &left, from == NULL ? last : op->ended[i - 1], &room, err);
@@ -89,6 +101,8 @@ static bool step_layer(struct open *op, size_t i, struct span *in, bool last, st
     }
     *moved = *moved || left.n != had || room.n != space || f == FLOW_END;
     op->ended[i] = f == FLOW_END;
+    if (op->ended[i] && !at_end(op, i, &left, err))
+        return false;
     if (from == NULL)
         *in = left;
     else
@@ -99,7 +113,7 @@ static bool step_layer(struct open *op, size_t i, struct span *in, bool last, st
         *out = room;
     else
         to->to += space - room.n;
-    return !op->ended[i] || left.n == 0 || too_long(err, &op->peel[i]);
+    return true;
 }
 
 /* Looks at what the innermost layer contains: another layer, or the content? */
