@@ -1,22 +1,12 @@
 /* Checks over all components together. The rows say which settings refer to components and
  * which are templates. */
-#include "config/schema_int.h"
+#include "config/check_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { HINTS_MAX = 100 };
-
-struct check {
-    struct config_component **sorted; /* by kind and name */
-    size_t n;
-    struct config_problems *ps;
-    /* what is being looked at */
-    const char *file, *what;
-    const struct config_place *places;
-    struct config_at at;
-};
 
 static int by_name(const void *a, const void *b)
 {
@@ -28,8 +18,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static const struct config_component *find(const struct check *c, enum config_kind kind,
-                                           const char *name)
+const struct config_component *check_find(const struct check *c, enum config_kind kind,
+                                          const char *name)
 {
     struct config_component wanted = { .kind = kind, .name = name };
     struct config_component *p = &wanted, **found;
@@ -48,10 +38,7 @@ static struct config_at place_of(const struct check *c, const void *value)
     return c->at;
 }
 
-static void problem(struct check *c, const void *value, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void problem(struct check *c, const void *value, const char *fmt, ...)
+void check_problem(struct check *c, const void *value, const char *fmt, ...)
 {
     struct config_at at = place_of(c, value);
     char text[900];
@@ -94,33 +81,63 @@ static bool has_key(const struct config_certificate *x)
     return has;
 }
 
+static enum config_kind kind_referred(const struct row *row)
+{
+    switch (row->refers) {
+    case REFERS_PARTNER:
+    case REFERS_PARTNER_AS2:
+    case REFERS_PARTNER_ANY:
+        return CONFIG_PARTNER;
+    case REFERS_IDENTITY:
+    case REFERS_IDENTITY_AS2:
+    case REFERS_IDENTITY_ANY:
+        return CONFIG_IDENTITY;
+    default:
+        return CONFIG_CERTIFICATE;
+    }
+}
+
+/* The protocol whose settings a component lacks, or NULL. */
+static const char *protocol_missing(const struct row *row, const struct config_component *to)
+{
+    switch (row->refers) {
+    case REFERS_PARTNER:
+        return to->u.partner.has_oftp2 ? NULL : "oftp2";
+    case REFERS_IDENTITY:
+        return to->u.identity.has_oftp2 ? NULL : "oftp2";
+    case REFERS_PARTNER_AS2:
+        return to->u.partner.has_as2 ? NULL : "as2";
+    case REFERS_IDENTITY_AS2:
+        return to->u.identity.has_as2 ? NULL : "as2";
+    default:
+        return NULL;
+    }
+}
+
 static void check_reference(struct check *c, const struct row *row, const char *const *value)
 {
-    enum config_kind kind = row->refers == REFERS_PARTNER    ? CONFIG_PARTNER
-                            : row->refers == REFERS_IDENTITY ? CONFIG_IDENTITY
-                                                             : CONFIG_CERTIFICATE;
-    const char *kind_name = config_kind_name(kind), *near;
-    const struct config_component *to = find(c, kind, *value);
+    enum config_kind kind = kind_referred(row);
+    const char *kind_name = config_kind_name(kind), *near, *missing;
+    const struct config_component *to = check_find(c, kind, *value);
 
     if (to == NULL) {
         near = nearest_component(c, kind, *value);
-        problem(c, value,
-                "'%s' names the %s '%s', which does not exist; apply a component '%s: %s' or "
-                "correct the name%s%s%s",
-                row->name, kind_name, *value, kind_name, *value,
-                near != NULL ? " (did you mean '" : "", near != NULL ? near : "",
-                near != NULL ? "'?)" : "");
+        check_problem(
+            c, value,
+            "'%s' names the %s '%s', which does not exist; apply a component '%s: %s' or "
+            "correct the name%s%s%s",
+            row->name, kind_name, *value, kind_name, *value,
+            near != NULL ? " (did you mean '" : "", near != NULL ? near : "",
+            near != NULL ? "'?)" : "");
     } else if (row->refers == REFERS_KEY && !has_key(&to->u.certificate)) {
-        problem(c, value,
-                "'%s' names the certificate '%s', which has no private key; add key_file (or "
-                "pkcs12_file) to that component, import it with its key, or name another",
-                row->name, *value);
-    } else if (row->refers == REFERS_PARTNER && !to->u.partner.has_oftp2) {
-        problem(c, value, "'%s' names the partner '%s', which has no oftp2 settings; add them",
-                row->name, *value);
-    } else if (row->refers == REFERS_IDENTITY && !to->u.identity.has_oftp2) {
-        problem(c, value, "'%s' names the identity '%s', which has no oftp2 settings; add them",
-                row->name, *value);
+        check_problem(
+            c, value,
+            "'%s' names the certificate '%s', which has no private key; add key_file (or "
+            "pkcs12_file) to that component, import it with its key, or name another",
+            row->name, *value);
+    } else if ((missing = protocol_missing(row, to)) != NULL) {
+        check_problem(c, value, "'%s' names the %s '%s', which has no %s settings; add them",
+                      row->name, kind_name, *value, missing);
     }
 }
 
@@ -139,8 +156,8 @@ static void unknown_name(struct check *c, const struct row *row, const void *val
     for (size_t i = 0; i < n && used < sizeof(known); i++)
         used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i == 0 ? "" : ", ",
                                  names[i]);
-    problem(c, value, "'%s' has {{%s}}, which is unknown; known are %s", row->name, name,
-            known);
+    check_problem(c, value, "'%s' has {{%s}}, which is unknown; known are %s", row->name, name,
+                  known);
 }
 
 static bool known_name(const char *name)
@@ -160,7 +177,7 @@ static void check_template(struct check *c, const struct row *row, const void *v
         size_t n;
 
         if (end == NULL) {
-            problem(c, value, "'%s' has {{ without }}; close it", row->name);
+            check_problem(c, value, "'%s' has {{ without }}; close it", row->name);
             return;
         }
         text += 2;
@@ -210,36 +227,39 @@ static bool no_password(const struct config_oftp2_party *p)
 static void check_partner(struct check *c, const struct config_partner *p)
 {
     const struct config_component *us =
-        p->identity == NULL ? NULL : find(c, CONFIG_IDENTITY, p->identity);
+        p->identity == NULL ? NULL : check_find(c, CONFIG_IDENTITY, p->identity);
 
     if (p->send_encrypted && p->oftp2.encryption_certificate == NULL)
-        problem(c, &p->send_encrypted,
-                "send: {encrypted: true} needs encryption_certificate in this partner: the "
-                "partner's certificate to encrypt to");
+        check_problem(
+            c, &p->send_encrypted,
+            "send: {encrypted: true} needs encryption_certificate in this partner: the "
+            "partner's certificate to encrypt to");
     if (p->send_signed && us != NULL && us->u.identity.oftp2.signing_certificate == NULL)
-        problem(c, &p->send_signed,
-                "send: {signed: true} needs signing_certificate in the identity '%s': our "
-                "certificate, with its key, to sign with",
-                p->identity);
+        check_problem(
+            c, &p->send_signed,
+            "send: {signed: true} needs signing_certificate in the identity '%s': our "
+            "certificate, with its key, to sign with",
+            p->identity);
     if (p->send_signed_receipt && p->oftp2.acknowledgment_verification_certificate == NULL)
-        problem(c, &p->send_signed_receipt,
-                "send: {signed_receipt: true} needs acknowledgment_verification_certificate in "
-                "this partner: the certificate its receipts are verified with");
+        check_problem(
+            c, &p->send_signed_receipt,
+            "send: {signed_receipt: true} needs acknowledgment_verification_certificate in "
+            "this partner: the certificate its receipts are verified with");
     if (p->secure_authentication > 0 &&
         p->oftp2.session_authentication_encrypting_certificate == NULL)
-        problem(c, &p->secure_authentication,
-                "require_secure_authentication needs "
-                "session_authentication_encrypting_certificate in this partner: the "
-                "certificate its challenge is encrypted to");
+        check_problem(c, &p->secure_authentication,
+                      "require_secure_authentication needs "
+                      "session_authentication_encrypting_certificate in this partner: the "
+                      "certificate its challenge is encrypted to");
 }
 
 /* What a process requires can only be checked, or answered, with these certificates. */
 static void check_required(struct check *c, const struct config_process *p)
 {
     const struct config_component *partner =
-        p->from_partner == NULL ? NULL : find(c, CONFIG_PARTNER, p->from_partner);
+        p->from_partner == NULL ? NULL : check_find(c, CONFIG_PARTNER, p->from_partner);
     const struct config_component *us =
-        p->to_identity == NULL ? NULL : find(c, CONFIG_IDENTITY, p->to_identity);
+        p->to_identity == NULL ? NULL : check_find(c, CONFIG_IDENTITY, p->to_identity);
     const struct config_oftp2_party *from =
         partner == NULL ? &p->from : &partner->u.partner.oftp2;
     const struct config_oftp2_party *to = us == NULL ? &p->to : &us->u.identity.oftp2;
@@ -247,34 +267,42 @@ static void check_required(struct check *c, const struct config_process *p)
     bool to_known = (p->to_identity == NULL) == (us == NULL);
 
     if (p->require.is_signed && from_known && from->signature_verification_certificate == NULL)
-        problem(c, &p->require.is_signed,
-                "require: {signed: true} needs signature_verification_certificate in 'from' or "
-                "the partner it names: the certificate signatures are verified with");
+        check_problem(
+            c, &p->require.is_signed,
+            "require: {signed: true} needs signature_verification_certificate in 'from' or "
+            "the partner it names: the certificate signatures are verified with");
     if (p->require.encrypted && to_known && to->decryption_certificate == NULL)
-        problem(c, &p->require.encrypted,
-                "require: {encrypted: true} needs decryption_certificate in 'to' or the "
-                "identity it names: our certificate, with its key, to decrypt with");
+        check_problem(c, &p->require.encrypted,
+                      "require: {encrypted: true} needs decryption_certificate in 'to' or the "
+                      "identity it names: our certificate, with its key, to decrypt with");
     if (p->require.signed_receipt && to_known && to->acknowledgment_signing_certificate == NULL)
-        problem(c, &p->require.signed_receipt,
-                "require: {signed_receipt: true} needs acknowledgment_signing_certificate in "
-                "'to' or the identity it names: our certificate, with its key, to sign "
-                "receipts with");
+        check_problem(
+            c, &p->require.signed_receipt,
+            "require: {signed_receipt: true} needs acknowledgment_signing_certificate in "
+            "'to' or the identity it names: our certificate, with its key, to sign "
+            "receipts with");
 }
 
 static void check_process(struct check *c, const struct config_process *p)
 {
     const struct config_component *partner;
 
+    check_sends(c, p);
+    if (strcmp(p->listen, "as2-server") == 0) {
+        check_process_as2(c, p);
+        return;
+    }
     check_required(c, p);
     if (p->from_partner == NULL)
         return; /* in place: the loader has seen to it */
-    partner = find(c, CONFIG_PARTNER, p->from_partner);
+    partner = check_find(c, CONFIG_PARTNER, p->from_partner);
     if (partner != NULL && partner->u.partner.has_oftp2 &&
         no_password(&partner->u.partner.oftp2))
-        problem(c, &p->from_partner,
-                "the partner '%s' has no password to be checked; add 'password' to it: the "
-                "value, {secret: name}, or {any: true} to accept any",
-                p->from_partner);
+        check_problem(
+            c, &p->from_partner,
+            "the partner '%s' has no password to be checked; add 'password' to it: the "
+            "value, {secret: name}, or {any: true} to accept any",
+            p->from_partner);
 }
 
 static void check_component(struct check *c, const struct config_component *x)
@@ -287,8 +315,10 @@ static void check_component(struct check *c, const struct config_component *x)
     c->places = x->places;
     c->at = x->at;
     schema_visit(component_mappings[x->kind], x, check_row, c);
-    if (x->kind == CONFIG_PARTNER)
+    if (x->kind == CONFIG_PARTNER) {
         check_partner(c, &x->u.partner);
+        check_partner_as2(c, &x->u.partner);
+    }
     if (x->kind == CONFIG_PROCESS)
         check_process(c, &x->u.process);
 }
@@ -310,7 +340,7 @@ static void check_twice(struct check *c)
 bool config_check(const struct config_runtime *rt, struct config_component *const *all,
                   size_t n, struct config_problems *ps)
 {
-    struct check c = { .n = n, .ps = ps };
+    struct check c = { .n = n, .ps = ps, .rt = rt };
     size_t before = ps->n;
 
     c.sorted = calloc(n + 1, sizeof(struct config_component *));

@@ -53,6 +53,9 @@ static void scalar(struct text *t, const struct row *row, const void *value)
     case ROW_CHOICE:
         choice(t, row, *(const int *)value);
         break;
+    case ROW_EITHER:
+        choice(t, row, *(const bool *)value);
+        break;
     case ROW_BOOL:
         text_put(t, "%s", *(const bool *)value ? "true" : "false");
         break;
@@ -122,12 +125,10 @@ static void dump_mapping(struct text *t, const struct mapping *m, const void *ta
         comment(t, depth, row->help);
         if (row->flags & ROW_LATER)
             comment(t, depth, "Checked, but not used by this version.");
-        if (row->flags & ROW_DETACHED) {
-            comment(t, depth, "(its settings are not shown)");
-        } else if (row->type == ROW_MAP) {
+        if (row->type == ROW_MAP) {
             indent(t, depth);
             text_put(t, "%s:\n", row->name);
-            dump_mapping(t, row->sub, value, depth + 1);
+            dump_mapping(t, row_sub(row, target), value, depth + 1);
         } else if (row->type == ROW_LIST) {
             dump_list(t, row, target, depth);
         } else if (has_value(row, value)) {

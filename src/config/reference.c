@@ -51,7 +51,7 @@ static const char secrets[] =
     "   `-` and `.`.\n"
     "2. The first line of the file of that name in `secrets_directory`.\n"
     "\n"
-    "OFTP2 passwords have at most 8 octets. `password: {any: true}` is not a password: it accepts\n"
+    "Passwords of OFTP2 have at most 8 octets. `password: {any: true}` is not a password: it accepts\n"
     "whatever the partner sends, which is only wise where TLS certificates tell partners apart.\n"
     "\n";
 
@@ -68,6 +68,8 @@ static void anchor(struct text *t, const char *heading)
     for (; *heading != '\0'; heading++)
         if (isalnum((unsigned char)*heading) || *heading == '_' || *heading == '-')
             text_put(t, "%c", tolower((unsigned char)*heading));
+        else if (*heading == ' ')
+            text_put(t, "-");
 }
 
 /* In a table a bar would end the cell. */
@@ -92,16 +94,16 @@ static void type(struct text *t, const struct row *row)
         [ROW_TEXTS] = "list of text",
     };
     static const char *const kinds[] = {
-        [REFERS_CERTIFICATE] = "certificate",
-        [REFERS_KEY] = "certificate with key",
-        [REFERS_PARTNER] = "partner",
-        [REFERS_IDENTITY] = "identity",
+        [REFERS_CERTIFICATE] = "certificate", [REFERS_KEY] = "certificate with key",
+        [REFERS_PARTNER] = "partner",         [REFERS_IDENTITY] = "identity",
+        [REFERS_PARTNER_AS2] = "partner",     [REFERS_IDENTITY_AS2] = "identity",
+        [REFERS_PARTNER_ANY] = "partner",     [REFERS_IDENTITY_ANY] = "identity",
     };
 
     if (row->refers != REFERS_NOWHERE) {
         text_put(t, "%s", kinds[row->refers]);
     } else if (row->words != NULL) {
-        text_put(t, "one of");
+        text_put(t, row->type == ROW_TEXTS ? "list of some of" : "one of");
         for (const struct word *w = row->words; w->name != NULL; w++)
             if (w->text == NULL)
                 text_put(t, "%s `%s`", w == row->words ? "" : ",", w->name);
@@ -111,6 +113,13 @@ static void type(struct text *t, const struct row *row)
         text_put(t, "](#");
         anchor(t, row->sub->name);
         text_put(t, ")");
+        if (row->other != NULL) {
+            text_put(t, ", with `%s` [another](#", row->when);
+            anchor(t, row->other->name);
+            text_put(t, ")");
+        }
+        if (row->flags & ROW_SWITCH)
+            text_put(t, ", or `true` or `false`");
     } else if (row->flags & ROW_TEMPLATE) {
         text_put(t, row->type == ROW_TEXTS ? "list of templates" : "template");
     } else {
@@ -155,8 +164,18 @@ static void one_row(struct text *t, const struct row *row)
              row->flags & ROW_LATER ? " *Checked, but not used by this version.* |\n" : " |\n");
 }
 
-/* One section for a mapping and one for each below it. */
-static void section(struct text *t, const struct mapping *m, const char *level)
+/* Whether m is below `under`, which has a section already. */
+static bool has_section(const struct mapping *under, const struct mapping *m)
+{
+    for (size_t i = 0; i < under->rows_n; i++)
+        if (under->rows[i].sub == m)
+            return true;
+    return false;
+}
+
+/* One section for a mapping and one for each below it, but for those below `done`. */
+static void section(struct text *t, const struct mapping *m, const char *level,
+                    const struct mapping *done)
 {
     text_put(t, "%s %s\n\n%s\n\n", level, m->name, m->help);
     if (m->example != NULL)
@@ -166,9 +185,14 @@ static void section(struct text *t, const struct mapping *m, const char *level)
     for (size_t i = 0; i < m->rows_n; i++)
         one_row(t, &m->rows[i]);
     text_put(t, "\n");
-    for (size_t i = 0; i < m->rows_n; i++)
-        if (m->rows[i].sub != NULL)
-            section(t, m->rows[i].sub, "####");
+    for (size_t i = 0; i < m->rows_n; i++) {
+        const struct row *row = &m->rows[i];
+
+        if (row->sub != NULL && (done == NULL || !has_section(done, row->sub)))
+            section(t, row->sub, "####", done);
+        if (row->other != NULL)
+            section(t, row->other, "####", row->sub);
+    }
 }
 
 static void templates(struct text *t)
@@ -187,10 +211,10 @@ char *config_reference(void)
     struct text t = { 0 };
 
     text_put(&t, "%s%s", opening, secrets);
-    section(&t, &mapping_runtime, "##");
+    section(&t, &mapping_runtime, "##", NULL);
     text_put(&t, "%s", components);
     for (size_t i = 0; i < COUNT_OF(component_mappings); i++)
-        section(&t, component_mappings[i], "###");
+        section(&t, component_mappings[i], "###", NULL);
     templates(&t);
     return text_done(&t);
 }

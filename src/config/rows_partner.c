@@ -19,16 +19,19 @@ static const struct row identity_oftp2_rows[] = {
       .help = "Our certificate, with its key, that we sign the documents we send with." },
 };
 
-static const struct mapping identity_oftp2_mapping = {
+const struct mapping mapping_identity_oftp2 = {
     .name = "identity.oftp2", ROWS(identity_oftp2_rows), .at = 1 + COMPONENT(u.identity.oftp2.at),
+    .foreign = &mapping_identity_as2, .protocol = "OFTP2",
     .help = "Who we are in OFTP2.",
 };
 
 static const struct row identity_rows[] = {
     { "identity", ROW_TEXT, COMPONENT(name), .check = check_name, .flags = ROW_REQUIRED,
       .help = "The name other components refer to." },
-    { "oftp2", ROW_MAP, .also = COMPONENT(u.identity.has_oftp2), .sub = &identity_oftp2_mapping,
+    { "oftp2", ROW_MAP, .also = COMPONENT(u.identity.has_oftp2), .sub = &mapping_identity_oftp2,
       .help = "Who we are in OFTP2." },
+    { "as2", ROW_MAP, .also = COMPONENT(u.identity.has_as2), .sub = &mapping_identity_as2,
+      .help = "Who we are in AS2." },
 };
 
 /* ---- partner ---- */
@@ -141,16 +144,19 @@ static void partner_done(struct walk *w, const yaml_node_t *node, void *target)
                               "needs session_level_encryption: true");
 }
 
-static const struct mapping partner_oftp2_mapping = {
+const struct mapping mapping_partner_oftp2 = {
     .name = "partner.oftp2", ROWS(partner_oftp2_rows), .at = 1 + COMPONENT(u.partner.oftp2.at), .done = partner_done,
+    .foreign = &mapping_partner_as2, .protocol = "OFTP2",
     .help = "Who the partner is in OFTP2, how to reach it and what was agreed.",
 };
 
 static const struct row partner_rows[] = {
     { "partner", ROW_TEXT, COMPONENT(name), .check = check_name, .flags = ROW_REQUIRED,
       .help = "The name other components refer to." },
-    { "oftp2", ROW_MAP, .also = COMPONENT(u.partner.has_oftp2), .sub = &partner_oftp2_mapping,
+    { "oftp2", ROW_MAP, .also = COMPONENT(u.partner.has_oftp2), .sub = &mapping_partner_oftp2,
       .help = "Who the partner is in OFTP2, how to reach it and what was agreed." },
+    { "as2", ROW_MAP, .also = COMPONENT(u.partner.has_as2), .sub = &mapping_partner_as2,
+      .help = "Who the partner is in AS2, where to post to it and what was agreed." },
 };
 
 const struct mapping mapping_identity = {
@@ -160,7 +166,12 @@ const struct mapping mapping_identity = {
         "identity: us\n"
         "oftp2:\n"
         "  odette_id: O0013000002US\n"
-        "  password: {secret: our_password}\n",
+        "  password: {secret: our_password}\n"
+        "as2:\n"
+        "  as2_id: US-AS2\n"
+        "  signing_certificate: our-sign\n"
+        "  mdn_signing_certificate: our-sign\n"
+        "  decryption_certificate: our-decrypt\n",
 };
 
 const struct mapping mapping_partner = {
@@ -179,6 +190,13 @@ const struct mapping mapping_partner = {
         "  retry: {first: 1m, max: 60m}\n"
         "  encryption_certificate: acme-encrypt\n"
         "  acknowledgment_verification_certificate: acme-sign\n"
-        "  send: {signed: true, encrypted: true, compressed: true, signed_receipt: true}\n",
+        "  send: {signed: true, encrypted: true, compressed: true, signed_receipt: true}\n"
+        "as2:\n"
+        "  as2_id: ACME\n"
+        "  signing_certificate: acme-sign\n"
+        "  encryption_certificate: acme-encrypt\n"
+        "  url: https://as2.acme.example/as2\n"
+        "  identity: us\n"
+        "  send: {subject: \"Orders {{document.name}}\", mdn: sync}\n",
 };
 /* clang-format on */

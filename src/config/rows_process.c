@@ -21,10 +21,23 @@ static void exec_done(struct walk *w, const yaml_node_t *node, void *target)
 
 static void send_done(struct walk *w, const yaml_node_t *node, void *target)
 {
+    static const char *const only[][2] = { { "content_type", "as2" },
+                                           { "subject", "as2" },
+                                           { "format", "oftp2" },
+                                           { "record_length", "oftp2" },
+                                           { "description", "oftp2" } };
     const struct config_step *s = target;
 
     if (s->u.send.format != NULL && *s->u.send.format == 'F' && s->u.send.record_length == 0)
         walk_problem(w, node, "format F needs record_length: the length of every record");
+    if (s->u.send.protocol == NULL)
+        return;
+    for (size_t i = 0; i < COUNT_OF(only); i++)
+        if (strcmp(only[i][1], s->u.send.protocol) != 0 &&
+            walk_find(w, node, only[i][0]) != NULL)
+            walk_problem(w, walk_find(w, node, only[i][0]),
+                         "'%s' has no meaning with protocol: %s; remove it", only[i][0],
+                         s->u.send.protocol);
 }
 
 /* clang-format off */
@@ -69,19 +82,27 @@ static const struct row http_rows[] = {
 
 static const struct word formats[] = { { .name = "U" }, { .name = "T" }, { .name = "F" }, { .name = "V" }, { .name = NULL } };
 
+static const struct word protocols[] = { { .name = "oftp2" }, { .name = "as2" }, { .name = NULL } };
+
 static const struct row send_rows[] = {
-    { "partner", ROW_TEXT, STEP(send.partner), .refers = REFERS_PARTNER, .flags = ROW_REQUIRED,
+    { "partner", ROW_TEXT, STEP(send.partner), .refers = REFERS_PARTNER_ANY, .flags = ROW_REQUIRED,
       .help = "The partner to send the document to." },
-    { "identity", ROW_TEXT, STEP(send.identity), .refers = REFERS_IDENTITY, .def_shown = "the partner's `identity`",
+    { "identity", ROW_TEXT, STEP(send.identity), .refers = REFERS_IDENTITY_ANY, .def_shown = "the partner's `identity`",
       .help = "The identity to send as." },
+    { "protocol", ROW_WORD, STEP(send.protocol), .words = protocols, .def_shown = "what the partner has, `oftp2` first",
+      .help = "How to send it, to a partner that has both." },
     { "name", ROW_TEXT, STEP(send.name), .def = "{{document.name}}", .flags = ROW_TEMPLATE,
-      .help = "The virtual file name (SFIDDSN), a template. At most 26 characters reach the partner." },
+      .help = "The virtual file name (OFTP2: SFIDDSN, of which at most 26 characters reach the partner) or the file name (AS2), a template." },
+    { "content_type", ROW_TEXT, STEP(send.content_type), .max = 200, .flags = ROW_TEMPLATE, .def_shown = "the partner's `send.content_type`",
+      .help = "AS2: the media type of the document, a template." },
+    { "subject", ROW_TEXT, STEP(send.subject), .max = 500, .flags = ROW_TEMPLATE, .def_shown = "the partner's `send.subject`",
+      .help = "AS2: the subject of the message, a template." },
     { "format", ROW_WORD, STEP(send.format), .def = "U", .words = formats,
-      .help = "The record format (SFIDFMT): U unstructured, T text, F fixed, V variable records." },
+      .help = "OFTP2: the record format (SFIDFMT): U unstructured, T text, F fixed, V variable records." },
     { "record_length", ROW_NUMBER, STEP(send.record_length), .def = "0", .max = 99999,
-      .help = "The length of every record (F) or of the longest (V)." },
+      .help = "OFTP2: the length of every record (F) or of the longest (V)." },
     { "description", ROW_TEXT, STEP(send.description), .flags = ROW_TEMPLATE | ROW_EMPTY,
-      .help = "The description (SFIDDESC), a template; partners with a version below 2.0 do not get it." },
+      .help = "OFTP2: the description (SFIDDESC), a template; partners with a version below 2.0 do not get it." },
 };
 
 static const struct mapping write_mapping = {
@@ -120,7 +141,7 @@ static const struct row tracking_rows[] = {
       .help = "What to note down under it, a template." },
 };
 
-static const struct mapping tracking_mapping = {
+const struct mapping mapping_tracking = {
     .name = "process.start.operation.tracking[]", ROWS(tracking_rows), .size = sizeof(struct config_tracking),
     .help = "One value to find documents by.",
 };
@@ -145,7 +166,7 @@ static void archiving_done(struct walk *w, const yaml_node_t *node, void *target
         walk_problem(w, enabled, "archiving is enabled, but 'directory' is missing: where to");
 }
 
-static const struct mapping archiving_mapping = {
+const struct mapping mapping_archiving = {
     .name = "process.start.operation.archiving", ROWS(archiving_rows), .done = archiving_done,
     .help = "Keeps a copy of each opened document.",
 };
@@ -157,7 +178,7 @@ static const struct row require_rows[] = {
     { "signed_receipt", ROW_BOOL, PROCESS(require.signed_receipt), .def = "false", .help = "Refuse documents that do not ask for a signed receipt." },
 };
 
-static const struct mapping require_mapping = {
+const struct mapping mapping_require = {
     .name = "process.start.operation.require", ROWS(require_rows),
     .help = "The security that was agreed. A document with less is refused with the protocol's reason code.",
 };
@@ -199,24 +220,30 @@ static const struct row to_rows[] = {
     IDENTITY_PARTY_ROWS(u.process.to, 0),
 };
 
-/* A reference alone, or a party in place. */
-static void one_way(struct walk *w, const yaml_node_t *node, const char *reference, const char *example)
+/* clang-format on */
+
+void one_way(struct walk *w, const yaml_node_t *node, const char *reference,
+             const char *example, const char *id)
 {
     if (node == NULL)
         return;
     if (walk_find(w, node, reference) == NULL) {
-        if (walk_find(w, node, "odette_id") == NULL)
-            walk_problem(w, node, "say who: {%s: %s}, or 'odette_id' and its settings in place", reference, example);
+        if (walk_find(w, node, id) == NULL)
+            walk_problem(w, node, "say who: {%s: %s}, or '%s' and its settings in place",
+                         reference, example, id);
     } else if (node->data.mapping.pairs.top - node->data.mapping.pairs.start > 1) {
-        walk_problem(w, node, "'%s' stands alone; put the other settings into that component", reference);
+        walk_problem(w, node, "'%s' stands alone; put the other settings into that component",
+                     reference);
     }
 }
+
+/* clang-format off */
 
 static void from_done(struct walk *w, const yaml_node_t *node, void *target)
 {
     const struct config_process *p = &((const struct config_component *)target)->u.process;
 
-    one_way(w, node, "partner", "acme");
+    one_way(w, node, "partner", "acme", "odette_id");
     if (p->from.odette_id != NULL && walk_find(w, node, "password") == NULL)
         walk_problem(w, node, "'password' is missing: what the partner must send, {secret: name}, "
                               "or {any: true} to accept any");
@@ -225,7 +252,7 @@ static void from_done(struct walk *w, const yaml_node_t *node, void *target)
 static void to_done(struct walk *w, const yaml_node_t *node, void *target)
 {
     (void)target;
-    one_way(w, node, "identity", "us");
+    one_way(w, node, "identity", "us", "odette_id");
 }
 
 static const struct mapping from_mapping = {
@@ -238,7 +265,7 @@ static const struct mapping to_mapping = {
     .help = "Which of our names they are for.",
 };
 
-static const struct word acknowledges[] = {
+const struct word acknowledge_words[] = {
     { "received", ACK_RECEIVED, NULL }, { "processed", ACK_PROCESSED, NULL }, { "manual", ACK_MANUAL, NULL },
     { "none", ACK_NONE, NULL }, { NULL, 0, NULL },
 };
@@ -247,13 +274,13 @@ static const struct word delimiters[] = { { .name = "none" }, { .name = "lf" }, 
 static const struct row operation_rows[] = {
     { "from", ROW_MAP, .sub = &from_mapping, .flags = ROW_REQUIRED, .help = "Who documents come from." },
     { "to", ROW_MAP, .sub = &to_mapping, .flags = ROW_REQUIRED, .help = "Which of our names they are for." },
-    { "require", ROW_MAP, .sub = &require_mapping, .help = "The security that was agreed." },
+    { "require", ROW_MAP, .sub = &mapping_require, .help = "The security that was agreed." },
     { "cipher_suites", ROW_TEXTS, PROCESS(cipher_suites), .check = check_cipher_suite, .max = 10, .def_shown = "SFIDCIPH 01 to 07",
       .help = "The cipher suites that signed or encrypted documents may come with, by the names of `oftp2_server.cipher_suite`." },
-    { "acknowledge", ROW_CHOICE, PROCESS(acknowledge), .def = "received", .words = acknowledges,
+    { "acknowledge", ROW_CHOICE, PROCESS(acknowledge), .def = "received", .words = acknowledge_words,
       .help = "When the receipt (EERP) is sent: once the document is `received` safely; once it is `processed` (a failing process gives a NERP); `manual`, when an operator releases it; or `none`." },
-    { "archiving", ROW_MAP, .sub = &archiving_mapping, .help = "Keeps a copy of each opened document." },
-    { "tracking", ROW_LIST, PROCESS(tracking), PROCESS(tracking_n), .sub = &tracking_mapping, .max = 50,
+    { "archiving", ROW_MAP, .sub = &mapping_archiving, .help = "Keeps a copy of each opened document." },
+    { "tracking", ROW_LIST, PROCESS(tracking), PROCESS(tracking_n), .sub = &mapping_tracking, .max = 50,
       .help = "Values to find documents by." },
     { "relay", ROW_LIST, PROCESS(relay), PROCESS(relay_n), .sub = &relay_mapping, .max = 1000,
       .help = "Files of this originator that are for others: passed on unchanged. The steps below are not run for them." },
@@ -281,17 +308,18 @@ static void operation_done(struct walk *w, const yaml_node_t *node, void *target
                      "'cipher_suites' is empty; name what may come in, or remove the line");
 }
 
-static const struct mapping operation_mapping = {
+const struct mapping mapping_operation_oftp2 = {
     .name = "process.start.operation", ROWS(operation_rows), .done = operation_done,
-    .help = "The agreement for one direction between one partner (*from*) and one identity (*to*).",
+    .foreign = &mapping_operation_as2, .protocol = "OFTP2",
+    .help = "The agreement for one direction between one partner (*from*) and one identity (*to*), with `listen: oftp2-server`.",
 };
 
-static const struct word listens[] = { { .name = "oftp2-server" }, { .name = NULL } };
+static const struct word listens[] = { { .name = "oftp2-server" }, { .name = "as2-server" }, { .name = NULL } };
 
 static const struct row start_rows[] = {
     { "listen", ROW_WORD, PROCESS(listen), .words = listens, .flags = ROW_REQUIRED,
       .help = "The server that receives the documents." },
-    { "operation", ROW_MAP, .sub = &operation_mapping, .flags = ROW_REQUIRED,
+    { "operation", ROW_MAP, .sub = &mapping_operation_oftp2, .other = &mapping_operation_as2, .by = PROCESS(listen), .when = "as2-server", .flags = ROW_REQUIRED,
       .help = "The agreement: *from*, *to* and what applies." },
 };
 

@@ -148,8 +148,8 @@ static const struct row rows[] = {
     { "store", ROW_TEXT, AT(store), .def = "sqlite", .check = check_store,
       .help = "Where documents and their records are kept. `sqlite`: in a database file in the data directory." },
     { "oftp2_server", ROW_MAP, .sub = &oftp2_server_mapping, .help = "The OFTP2 server." },
-    { "as2_server", ROW_MAP, .also = AT(as2_server_given), .sub = &mapping_as2_server, .flags = ROW_DETACHED,
-      .help = "The AS2 server. **Not served by this version**: the settings are checked and otherwise have no effect." },
+    { "as2_server", ROW_MAP, .also = AT(as2_server_given), .sub = &mapping_as2_server,
+      .help = "The AS2 server, and what applies to all that is sent by AS2." },
     { "admin", ROW_MAP, .sub = &admin_mapping, .help = "The REST API and the command line's socket." },
     { "log", ROW_MAP, .sub = &log_mapping, .help = "The log." },
 };
@@ -160,6 +160,8 @@ static void runtime_done(struct walk *w, const yaml_node_t *node, void *target)
     struct config_runtime *c = target;
     const char *data = c->runtime.data_directory;
 
+    if (c->as2_server.domain == NULL)
+        c->as2_server.domain = c->runtime.name;
     if (data == NULL)
         return;
     if (c->runtime.secrets_directory == NULL)

@@ -79,6 +79,14 @@ const yaml_node_t *walk_find(const struct walk *w, const yaml_node_t *node, cons
     return NULL;
 }
 
+static bool has_row(const struct mapping *m, const char *name)
+{
+    for (size_t i = 0; m != NULL && i < m->rows_n; i++)
+        if (strcmp(m->rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static void unknown_key(struct walk *w, const struct mapping *m, const yaml_node_t *key,
                         const char *name)
 {
@@ -86,6 +94,12 @@ static void unknown_key(struct walk *w, const struct mapping *m, const yaml_node
     char known[800];
     size_t n = 0;
 
+    if (has_row(m->foreign, name)) {
+        walk_problem(w, key,
+                     "'%s' is a setting of %s, and this is a place for those of %s; remove it",
+                     name, m->foreign->protocol, m->protocol);
+        return;
+    }
     for (size_t i = 0; i < m->rows_n; i++)
         names[i] = m->rows[i].name;
     near = scalar_nearest(name, names, m->rows_n);
@@ -155,6 +169,15 @@ void schema_load(struct walk *w, const struct mapping *m, const yaml_node_t *nod
         m->done(w, node, target);
 }
 
+const struct mapping *row_sub(const struct row *row, const void *target)
+{
+    const char *by = NULL;
+
+    if (row->other != NULL)
+        memcpy(&by, (const uint8_t *)target + row->by, sizeof(by));
+    return by != NULL && strcmp(by, row->when) == 0 ? row->other : row->sub;
+}
+
 static void visit_list(const struct row *row, const void *target, row_visit *fn, void *ctx)
 {
     const struct mapping *sub = row->sub;
@@ -182,10 +205,8 @@ void schema_visit(const struct mapping *m, const void *target, row_visit *fn, vo
         const struct row *row = &m->rows[i];
 
         fn(ctx, row, row_value(row, target));
-        if (row->flags & ROW_DETACHED)
-            continue;
         if (row->type == ROW_MAP)
-            schema_visit(row->sub, row_value(row, target), fn, ctx);
+            schema_visit(row_sub(row, target), row_value(row, target), fn, ctx);
         else if (row->type == ROW_LIST || row->type == ROW_STEPS)
             visit_list(row, target, fn, ctx);
     }

@@ -18,6 +18,7 @@ enum row_type {
     ROW_TEXT,     /* const char *                                               */
     ROW_WORD,     /* const char *: one of .words                                */
     ROW_CHOICE,   /* int (an enum): the value of one of .words                  */
+    ROW_EITHER,   /* bool: the value of one of two .words                       */
     ROW_BOOL,     /* bool                                                       */
     ROW_MAYBE,    /* int: -1 when not given, else 0 or 1                        */
     ROW_NUMBER,   /* uint32_t                                                   */
@@ -26,31 +27,35 @@ enum row_type {
     ROW_SIZE,     /* uint64_t, octets                                           */
     ROW_SECRET,   /* struct config_secret                                       */
     ROW_PASSWORD, /* struct config_secret, and a bool at .also for {any: true}  */
-    ROW_TEXTS,    /* const char *const *, ends with NULL                        */
+    ROW_TEXTS,    /* const char *const *, ends with NULL; .words: each one of them */
     ROW_MAP,      /* .sub, loaded at .offset; .also: bool "it was given", or 0  */
     ROW_LIST,     /* pointer to elements of .sub; .also: size_t with the number */
     ROW_STEPS,    /* as ROW_LIST; each element is one of the rows of .sub       */
 };
 
 enum row_flag {
-    ROW_REQUIRED = 1,  /* must be given when its mapping is                              */
-    ROW_TEMPLATE = 2,  /* text with {{names}}                                            */
-    ROW_LINES = 4,     /* text of several lines                                          */
-    ROW_ZERO = 8,      /* number, duration or size: 0 is allowed below .min, too         */
-    ROW_DETACHED = 16, /* ROW_MAP that is checked, but whose values are thrown away      */
-    ROW_EMPTY = 32,    /* text: "" is allowed                                            */
-    ROW_LATER = 64,    /* checked, but no part of this version uses it                   */
+    ROW_REQUIRED = 1, /* must be given when its mapping is                              */
+    ROW_TEMPLATE = 2, /* text with {{names}}                                            */
+    ROW_LINES = 4,    /* text of several lines                                          */
+    ROW_ZERO = 8,     /* number, duration or size: 0 is allowed below .min, too         */
+    ROW_SWITCH = 16,  /* ROW_MAP that may also be true or false: its first row          */
+    ROW_EMPTY = 32,   /* text: "" is allowed                                            */
+    ROW_LATER = 64,   /* checked, but no part of this version uses it                   */
 };
 
 enum row_refers {
     REFERS_NOWHERE,
     REFERS_CERTIFICATE,
-    REFERS_KEY, /* a certificate with its private key */
-    REFERS_PARTNER,
+    REFERS_KEY,     /* a certificate with its private key */
+    REFERS_PARTNER, /* one with oftp2 settings */
     REFERS_IDENTITY,
+    REFERS_PARTNER_AS2, /* one with as2 settings */
+    REFERS_IDENTITY_AS2,
+    REFERS_PARTNER_ANY, /* what it must have is checked elsewhere */
+    REFERS_IDENTITY_ANY,
 };
 
-/* One word of a ROW_WORD or ROW_CHOICE. .text is what is stored; NULL: .name itself. A word
+/* One word of a ROW_WORD, ROW_CHOICE, ROW_EITHER or ROW_TEXTS. .text is what is stored; NULL: .name itself. A word
  * whose text is another one is a synonym and not documented. */
 struct word {
     const char *name;
@@ -72,6 +77,11 @@ struct row {
     uint64_t min, max;        /* numbers; octets of a text; items of a list      */
     const struct word *words; /* ends with .name NULL                         */
     const struct mapping *sub;
+    /* ROW_MAP: loaded from .other instead of .sub when the text at offset .by of the same target is
+     * .when; .by is of a row before this one. */
+    const struct mapping *other;
+    size_t by;
+    const char *when;
     text_check *check;
     unsigned flags;
     enum row_refers refers;
@@ -89,6 +99,9 @@ struct mapping {
     size_t size; /* of the struct: list elements and detached mappings */
     size_t kind; /* 1 + offset of an enum that ROW_STEPS sets, 0: none */
     size_t at;   /* 1 + offset of a struct config_at, 0: none          */
+    /* The same place of the other protocol: its settings are refused with its name. */
+    const struct mapping *foreign;
+    const char *protocol; /* "OFTP2", "AS2"; NULL: both */
     /* Checks over several settings of one mapping, and computed defaults. node: NULL when the
      * mapping is not in the file. */
     void (*done)(struct walk *w, const yaml_node_t *node, void *target);
@@ -169,11 +182,15 @@ static inline const void *row_value(const struct row *row, const void *target)
     return (const uint8_t *)target + row->offset;
 }
 
-/* ---- text checks, text.c ---- */
+/* The mapping a ROW_MAP of this target is of. */
+const struct mapping *row_sub(const struct row *row, const void *target);
+
+/* ---- text checks, text.c, text_as2.c ---- */
 
 text_check check_name, check_directory, check_path, check_odette_id, check_listen, check_store,
     check_url, check_formats, check_host, check_url_path, check_socket, check_cipher_suite,
-    check_sealed_key;
+    check_sealed_key, check_as2_id, check_ip_rule, check_as2_url, check_proxy, check_media_type,
+    check_domain, check_header_text, check_username;
 /* The names a template may use, in order of documentation; ends with .name NULL. */
 struct template_name {
     const char *name, *help;
@@ -184,12 +201,15 @@ extern const struct template_name template_names[];
 
 /* cipher_suite.c: .value is SFIDCIPH; ends with .name NULL. */
 extern const struct word cipher_suite_words[];
+/* rows_as2.c: digests, ciphers; the first one of digests is MD5, which is never sent. */
+extern const struct word as2_digest_words[], as2_cipher_words[];
 
-extern const struct mapping mapping_runtime;    /* of struct config_runtime */
-extern const struct mapping mapping_as2_server; /* checked only */
+extern const struct mapping mapping_runtime, mapping_as2_server; /* of struct config_runtime */
 /* Of struct config_component. */
 extern const struct mapping mapping_certificate, mapping_identity, mapping_partner,
     mapping_process;
+extern const struct mapping mapping_identity_oftp2, mapping_identity_as2, mapping_partner_oftp2,
+    mapping_partner_as2, mapping_operation_oftp2, mapping_operation_as2;
 extern const struct mapping *const component_mappings[4]; /* by enum config_kind */
 
 /* oftp2.md 3.4: SSIDPSWD has eight octets. */

@@ -65,6 +65,28 @@ static bool printable(const char *text, bool lines)
     return true;
 }
 
+static const struct word *word_of(const struct row *row, const char *text)
+{
+    for (const struct word *word = row->words; word->name != NULL; word++)
+        if (strcmp(word->name, text) == 0)
+            return word;
+    return NULL;
+}
+
+static void no_such_word(struct walk *w, const struct row *row, const yaml_node_t *node,
+                         const char *text)
+{
+    char known[400] = "";
+    size_t n = 0;
+
+    for (const struct word *word = row->words; word->name != NULL && n < sizeof(known); word++)
+        if (word->text == NULL)
+            n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n == 0 ? "" : ", ",
+                                  word->name);
+    walk_problem(w, node, "'%s' must be one of %s, not '%s'", row->name, known,
+                 walk_shown(w, text));
+}
+
 static bool text_fits(struct walk *w, const struct row *row, const yaml_node_t *node,
                       const char *text)
 {
@@ -96,36 +118,22 @@ static void put_text(struct walk *w, const struct row *row, const yaml_node_t *n
     walk_place(w, node, value);
 }
 
-static const struct word *word_of(const struct row *row, const char *text)
-{
-    for (const struct word *word = row->words; word->name != NULL; word++)
-        if (strcmp(word->name, text) == 0)
-            return word;
-    return NULL;
-}
-
 static void put_word(struct walk *w, const struct row *row, const yaml_node_t *node,
                      const char *text, void *target)
 {
     const struct word *word = word_of(row, text);
-    char known[400];
-    size_t n = 0;
 
-    if (word != NULL) {
-        if (row->type == ROW_CHOICE)
-            *(int *)at(target, row->offset) = word->value;
-        else
-            *(const char **)at(target, row->offset) = word->text ? word->text : word->name;
-        walk_place(w, node, at(target, row->offset));
+    if (word == NULL) {
+        no_such_word(w, row, node, text);
         return;
     }
-    known[0] = '\0';
-    for (word = row->words; word->name != NULL && n < sizeof(known); word++)
-        if (word->text == NULL)
-            n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", n == 0 ? "" : ", ",
-                                  word->name);
-    walk_problem(w, node, "'%s' must be one of %s, not '%s'", row->name, known,
-                 walk_shown(w, text));
+    if (row->type == ROW_CHOICE)
+        *(int *)at(target, row->offset) = word->value;
+    else if (row->type == ROW_EITHER)
+        *(bool *)at(target, row->offset) = word->value != 0;
+    else
+        *(const char **)at(target, row->offset) = word->text ? word->text : word->name;
+    walk_place(w, node, at(target, row->offset));
 }
 
 /* ---- numbers ---- */
@@ -312,6 +320,14 @@ static void put_texts(struct walk *w, const struct row *row, const yaml_node_t *
         texts[i] = "";
         if (text == NULL || !text_fits(w, &item, value, text))
             continue;
+        if (row->words != NULL) {
+            const struct word *word = word_of(row, text);
+
+            if (word == NULL)
+                no_such_word(w, row, value, text);
+            else
+                text = word->text != NULL ? word->text : word->name;
+        }
         texts[i] = arena_text(w->arena, text);
         walk_place(w, value, &texts[i]);
     }
@@ -371,20 +387,40 @@ static void put_list(struct walk *w, const struct row *row, const yaml_node_t *n
         memcpy(at(target, row->also), &n, sizeof(n));
 }
 
+/* {enabled: yes} in one word: the rest of the mapping has its defaults. */
+static void put_switch(struct walk *w, const struct row *row, const yaml_node_t *node,
+                       void *target)
+{
+    const char *text = walk_scalar(w, node, row->name);
+    bool on;
+
+    schema_load(w, row->sub, NULL, target);
+    if (text == NULL)
+        return;
+    if (scalar_bool(text, &on))
+        *(bool *)at(target, row->sub->rows[0].offset) = on;
+    else
+        walk_problem(w, node,
+                     "'%s' must be true, false or a mapping (lines such as 'name: value' below "
+                     "it), not '%s'",
+                     row->name, walk_shown(w, text));
+}
+
 static void put_map(struct walk *w, const struct row *row, const yaml_node_t *node,
                     void *target)
 {
     void *sub = at(target, row->offset);
 
+    if ((row->flags & ROW_SWITCH) && node != NULL && node->type == YAML_SCALAR_NODE) {
+        put_switch(w, row, node, sub);
+        return;
+    }
     if (node != NULL && !is_kind(w, node, YAML_MAPPING_NODE, row->name,
                                  "a mapping (lines such as 'name: value' below it)"))
         node = NULL;
     else if (node != NULL && row->also != 0)
         *(bool *)at(target, row->also) = true;
-    if (row->flags & ROW_DETACHED)
-        sub = arena_take(w->arena, row->sub->size);
-    if (sub != NULL)
-        schema_load(w, row->sub, node, sub);
+    schema_load(w, row_sub(row, target), node, sub);
 }
 
 static void put_scalar(struct walk *w, const struct row *row, const yaml_node_t *node,
@@ -396,6 +432,7 @@ static void put_scalar(struct walk *w, const struct row *row, const yaml_node_t 
         break;
     case ROW_WORD:
     case ROW_CHOICE:
+    case ROW_EITHER:
         put_word(w, row, node, text, target);
         break;
     case ROW_BOOL:

@@ -313,8 +313,8 @@ static void test_bad_processes(void **state)
 
     (void)state;
     bad_components("process: p\n", "f:1:1: 'start' is missing");
-    bad_components("process: p\nstart: {listen: as2-server}\n",
-                   "f:2:17: 'listen' must be one of oftp2-server");
+    bad_components("process: p\nstart: {listen: as3-server}\n",
+                   "f:2:17: 'listen' must be one of oftp2-server, as2-server, not");
     for (size_t i = 0; i < COUNT_OF(operations); i++) {
         (void)snprintf(text, sizeof(text),
                        "process: p\nstart: {listen: oftp2-server, operation:\n%s}\n",

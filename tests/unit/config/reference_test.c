@@ -31,6 +31,8 @@ static void each_row(const struct mapping *m,
         fn(m, &m->rows[i]);
         if (m->rows[i].sub != NULL)
             each_row(m->rows[i].sub, fn);
+        if (m->rows[i].other != NULL)
+            each_row(m->rows[i].other, fn);
     }
 }
 
@@ -53,9 +55,12 @@ static void is_whole(const struct mapping *m, const struct row *row)
 {
     bool list = row->type == ROW_LIST || row->type == ROW_STEPS;
 
-    if ((row->type == ROW_WORD || row->type == ROW_CHOICE) != (row->words != NULL) ||
-        (list || row->type == ROW_MAP) != (row->sub != NULL) || (list && row->also == 0) ||
-        (row->type == ROW_PASSWORD && row->also == 0) ||
+    bool words = row->type == ROW_WORD || row->type == ROW_CHOICE || row->type == ROW_EITHER;
+
+    if ((words != (row->words != NULL) && row->type != ROW_TEXTS) ||
+        (list || row->type == ROW_MAP) != (row->sub != NULL) ||
+        (row->other != NULL && (row->type != ROW_MAP || row->when == NULL)) ||
+        (list && row->also == 0) || (row->type == ROW_PASSWORD && row->also == 0) ||
         (row->type >= ROW_NUMBER && row->type <= ROW_SIZE && row->max == 0))
         fail_msg("%s.%s: a field of its row is missing", m->name, row->name);
     if (row->flags & ROW_REQUIRED && row->def != NULL)
@@ -93,6 +98,8 @@ static void test_links_lead_somewhere(void **state)
         for (p += strspn(p, "# "); *p != '\n'; p++)
             if (isalnum((unsigned char)*p) || *p == '_' || *p == '-')
                 headings[n++] = (char)tolower((unsigned char)*p);
+            else if (*p == ' ')
+                headings[n++] = '-';
     }
     headings[n] = '\n';
     for (const char *p = text; (p = strstr(p, "](#")) != NULL; p++) {
