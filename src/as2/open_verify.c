@@ -1,0 +1,208 @@
+/* The verdict on a signature, as2.md 7.5, and which digests it and the MIC will need, 3.2. The
+ * signature says only behind the content what it was made with; micalg is a hint. */
+#include "as2/open_int.h"
+
+#include "cms/algorithms.h"
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+
+enum { TRAILING_MAX = 64 };
+
+/* ---- digests ------------------------------------------------------------------------------ */
+
+struct as2_mic_choice open_mic_choice(const struct as2_open *o, int signature)
+{
+    static const struct as2_request none;
+
+    return as2_mic_choose(o->o.request != NULL ? o->o.request : &none, signature,
+                          o->o.mic_by_list, o->o.mic_fallback, o->o.digest_allowed);
+}
+
+/* micalg's next name; several are told apart by commas (RFC 1847 2.1). */
+static bool next_name(struct span *list, struct span *name)
+{
+    size_t n = 0;
+
+    while (list->n > 0 && (*list->p == ',' || *list->p == ' ' || *list->p == '\t'))
+        span_skip(list, 1);
+    while (n < list->n && list->p[n] != ',' && list->p[n] != ' ' && list->p[n] != '\t')
+        n++;
+    *name = span_of(list->p, n);
+    span_skip(list, n);
+    return n > 0;
+}
+
+static bool add(struct as2_open *o, int nid, struct err *err)
+{
+    if (nid == NID_undef || o->digests.n >= AS2_DIGESTS_MAX)
+        return true;
+    return digests_add(&o->digests, nid, err);
+}
+
+bool open_digests(struct as2_open *o, const char *micalg, struct err *err)
+{
+    struct span list = span_text(micalg != NULL ? micalg : ""), name;
+    bool announced = false;
+
+    if (!add(o, o->o.digest_besides, err))
+        return false;
+    while (next_name(&list, &name)) {
+        int nid = as2_digest_of(name);
+
+        announced = announced || nid != NID_undef;
+        if (!add(o, nid, err) || !add(o, open_mic_choice(o, nid).nid, err))
+            return false;
+    }
+    /* nothing to go by: what is usual */
+    if (!announced && (!add(o, NID_sha256, err) || !add(o, NID_sha1, err)))
+        return false;
+    return add(o, open_mic_choice(o, NID_undef).nid, err);
+}
+
+/* ---- what is told of the signature -------------------------------------------------------- */
+
+static bool note_subject(struct as2_open *o, CMS_ContentInfo *cms, CMS_SignerInfo *si)
+{
+    STACK_OF(X509) *certs = CMS_get1_certs(cms);
+    bool found = false;
+
+    for (int i = 0; certs != NULL && i < sk_X509_num(certs) && !found; i++) {
+        X509 *cert = sk_X509_value(certs, i);
+
+        found = CMS_SignerInfo_cert_cmp(si, cert) == 0;
+        if (found)
+            (void)X509_NAME_oneline(X509_get_subject_name(cert), o->found.signer_subject,
+                                    (int)sizeof(o->found.signer_subject));
+    }
+    sk_X509_pop_free(certs, X509_free);
+    return found;
+}
+
+/* The signature of the one who counts, else the first; who that claims to be. */
+static void note_signer(struct as2_open *o, struct span signature)
+{
+    const unsigned char *at = signature.p;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)signature.n);
+    STACK_OF(CMS_SignerInfo) *infos = cms != NULL ? CMS_get0_SignerInfos(cms) : NULL;
+    CMS_SignerInfo *si = NULL;
+
+    for (int i = infos != NULL ? sk_CMS_SignerInfo_num(infos) : 0; i-- > 0;) {
+        CMS_SignerInfo *next = sk_CMS_SignerInfo_value(infos, i);
+
+        if (i == 0 && si == NULL)
+            si = next;
+        if (o->found.signer != NULL && CMS_SignerInfo_cert_cmp(next, o->found.signer) == 0)
+            si = next;
+    }
+    if (si != NULL) {
+        const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(si);
+
+        (void)EVP_Digest(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value),
+                         o->found.signature_hash, NULL, cms_digest(NID_sha256), NULL);
+        if (!o->found.trusted)
+            (void)note_subject(o, cms, si);
+    }
+    CMS_ContentInfo_free(cms);
+    ERR_clear_error();
+}
+
+/* How the announcement spells the digest that was used, else how we do. */
+static void note_spelling(struct as2_open *o, const char *micalg)
+{
+    struct span list = span_text(micalg != NULL ? micalg : ""), name;
+    char *spelling = o->found.signer_digest_spelling;
+    size_t cap = sizeof(o->found.signer_digest_spelling);
+
+    (void)text_copy(spelling, cap, as2_digest_name(o->found.signature_digest, false));
+    while (next_name(&list, &name))
+        if (as2_digest_of(name) == o->found.signature_digest && name.n < cap) {
+            memcpy(spelling, name.p, name.n);
+            spelling[name.n] = '\0';
+            return;
+        }
+}
+
+static void note_layer(struct as2_open *o, const char *micalg, const struct cms_layer *layer)
+{
+    (void)text_copy(o->found.digest, sizeof(o->found.digest), layer->algorithm);
+    o->found.signature_digest = as2_digest_of(span_text(layer->algorithm));
+    o->found.trusted = layer->trusted;
+    o->found.signer = layer->signer;
+    if (o->found.signature_digest != NID_undef)
+        note_spelling(o, micalg);
+}
+
+/* False: the digest it needs was not run. */
+static bool note_mic(struct as2_open *o)
+{
+    struct as2_mic_choice choice = open_mic_choice(o, o->found.signature_digest);
+
+    if (choice.nid == NID_undef)
+        return true;
+    o->found.mic = digests_mic(&o->digests, choice.nid);
+    o->found.mic_spelling = choice.spelling;
+    if (o->found.mic.n == 0)
+        o->found.missing_digest = choice.nid;
+    return o->found.mic.n > 0;
+}
+
+/* ---- the verdict -------------------------------------------------------------------------- */
+
+static bool refused(struct as2_open *o, struct err *err)
+{
+    if (err->kind == FAIL_AGAIN)
+        o->found.missing_digest = err->wire;
+    if (err->kind != FAIL_TRUST)
+        return false;
+    switch (err->wire) {
+    case CMS_SIGNATURE:
+        err->wire = AS2_AUTHENTICATION;
+        break;
+    case CMS_POLICY:
+        err->wire = AS2_INSUFFICIENT;
+        break;
+    default:
+        err->wire = AS2_INTEGRITY;
+        break;
+    }
+    return false;
+}
+
+static bool is_padding(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != '\r' && s.p[i] != '\n' && s.p[i] != '\0')
+            return false;
+    return s.n <= TRAILING_MAX;
+}
+
+bool open_verify(struct as2_open *o, const char *micalg, struct span signature, struct err *err)
+{
+    const struct cms_open_options options = { .signers = o->o.signers,
+                                              .signers_n = o->o.signers_n,
+                                              .digest_allowed = o->o.digest_allowed };
+    struct cms_layer layer;
+    size_t used;
+    bool ok = cms_verify_digests(&options, signature, o->digests.made, o->digests.n, &layer,
+                                 &used, err);
+    struct span rest = signature;
+
+    note_layer(o, micalg, &layer);
+    note_signer(o, span_of(signature.p, used));
+    if (!ok) {
+        if (err->kind != FAIL_AGAIN)
+            (void)note_mic(o);
+        if (err->kind == FAIL_TRUST)
+            o->found.missing_digest = NID_undef;
+        return refused(o, err);
+    }
+    span_skip(&rest, used);
+    if (!is_padding(rest)) {
+        o->found.trusted = false;
+        return REFUSE(err, AS2_INTEGRITY, "signature: octets follow its end");
+    }
+    return note_mic(o) || FAIL(err, FAIL_AGAIN, o->found.missing_digest,
+                               "signature: the %s for the MIC was not computed",
+                               as2_digest_name(o->found.missing_digest, false));
+}
