@@ -69,6 +69,19 @@ static const char *people_text(const char *text, struct arena *a)
     return lines;
 }
 
+/* Fields never begin a line like that, text may. */
+static bool has_delimiter(const char *text, const char *boundary)
+{
+    size_t n = strlen(boundary);
+
+    for (const char *p = text; p != NULL; p = strchr(p, '\n')) {
+        p += *p == '\n';
+        if (strncmp(p, "--", 2) == 0 && strncmp(p + 2, boundary, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static const char *failure_field(enum as2_fault fault)
 {
     const char *disposition = as2_fault_disposition(fault);
@@ -112,8 +125,7 @@ static const char *report_body(const struct as2_mdn *m, struct arena *a, struct 
                          "must not be sent");
         return NULL;
     }
-    if (strstr(text, m->boundary_inner) != NULL || strstr(fields, m->boundary_inner) != NULL ||
-        strstr(text, m->boundary_outer) != NULL || strstr(fields, m->boundary_outer) != NULL) {
+    if (has_delimiter(text, m->boundary_inner) || has_delimiter(text, m->boundary_outer)) {
         (void)FAIL(err, FAIL_LOCAL, 0, "mdn: its text has the boundary in it");
         return NULL;
     }
