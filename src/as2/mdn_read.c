@@ -191,7 +191,7 @@ static bool read_signed(const struct as2_entity *whole, struct arena *a, struct 
     m->signed_octets = parts.part[0];
     m->signature = signature.body;
     m->micalg = mime_param(&whole->type, "micalg");
-    return true;
+    return as2_entity_decode(report, a, err);
 }
 
 static bool read_mdn(const struct mime_head *http, struct span body, struct arena *a,
@@ -209,7 +209,7 @@ static bool read_mdn(const struct mime_head *http, struct span body, struct aren
     if (!as2_is_report(&report.type))
         return FAIL(err, FAIL_PEER, 0, "it is %.80s, not multipart/report",
                     report.type.value[0] != '\0' ? report.type.value : "without Content-Type");
-    return as2_entity_decode(&report, a, err) && read_report(&report, a, m, err) &&
+    return read_report(&report, a, m, err) &&
            (!a->failed || FAIL(err, FAIL_LOCAL, 0, "out of memory"));
 }
 
