@@ -1,5 +1,5 @@
-/* certificates: new keys with a certificate or a request, and a look into certificate files. Speaks
- * to no runtime: keys are made where they are kept. */
+/* certificates: new keys with a certificate or a request, and a look into certificate files. These
+ * speak to no runtime: keys are made where they are kept. The rest is certificate_store.c. */
 #include "cli/cli.h"
 #include "pki/pki.h"
 
@@ -248,45 +248,93 @@ static int show(struct cli *c)
     return CLI_DONE;
 }
 
-static int run(struct cli *c)
+static int generate(struct cli *c)
 {
     struct order o = { .request = strcmp(c->args[0], "request") == 0 };
     struct err err = { 0 };
 
-    if (strcmp(c->args[0], "show") == 0)
-        return show(c);
-    if (!o.request && strcmp(c->args[0], "generate") != 0)
-        return cli_misused(c, "certificates can generate, request and show, not '%s'",
-                           c->args[0]);
     if (!take_order(c, &o, &err))
         return cli_misused(c, "%s", err.text);
     return make(c, &o, &err) ? CLI_DONE : cli_refused("%s", err.text);
 }
 
+static const struct {
+    const char *name;
+    size_t args; /* with the name */
+    int (*run)(struct cli *c);
+} does[] = {
+    { "list", 1, certificates_list },     { "import", 3, certificates_import },
+    { "export", 2, certificates_export }, { "generate", 2, generate },
+    { "request", 2, generate },           { "show", 2, show },
+};
+
+static int run(struct cli *c)
+{
+    for (size_t i = 0; i < COUNT_OF(does); i++) {
+        if (strcmp(c->args[0], does[i].name) != 0)
+            continue;
+        if (c->args_n != does[i].args)
+            return cli_misused(c, "certificates %s takes %s", does[i].name,
+                               does[i].args == 1   ? "no name"
+                               : does[i].args == 2 ? "one name"
+                                                   : "a name and a file");
+        return does[i].run(c);
+    }
+    return cli_misused(c,
+                       "certificates can list, import, export, generate, request and show, not "
+                       "'%s'",
+                       c->args[0]);
+}
 static const struct cli_option options[] = {
     { 0, "cn", "NAME", "common name: who the certificate is of; a host's name for TLS" },
     { 0, "days", "N", "days until a generated certificate ends (1095)" },
     { 0, "bits", "N", "bits of the RSA key, 2048 to 8192 (3072)" },
-    { 0, "out", "DIR", "where to put the files (the current directory)" },
+    { 0, "out", "PATH",
+      "where to put the files (the current directory); of export: the file (standard output)" },
+    { 0, "key", "FILE",
+      "import: the private key, PEM or DER, when it is in a file of its own" },
+    { 0, "next", NULL,
+      "import: beside the certificates the component has, not in their place" },
+    { 0, "password-file", "FILE", "its first line is the password of the key, or for the key" },
+    { 0, "password-stdin", NULL, "the same from standard input" },
+    { 0, "number", "N", "export: which one of the list (the one that signs today)" },
+    { 0, "chain", NULL, "export: the issuers, too" },
+    { 0, "with-key", NULL, "export: the private key, too, encrypted with the password" },
+    { 0, "pkcs12", NULL, "export: all in one PKCS#12 file, encrypted with the password" },
 };
 
 const struct cli_command cmd_certificates = {
     .name = "certificates",
-    .help = "make keys, certificates and requests, and look into certificate files",
-    .usage = "generate NAME --cn X [--days N] [--bits N] [--out DIR] | request NAME --cn X "
-             "[--bits N] [--out DIR] | show FILE",
-    .more = "`generate` makes an RSA key, NAME.key, which only its owner may read, and a "
-            "certificate signed by itself,\nNAME.pem, fit for signing, encryption and TLS. "
-            "`request` makes the key and NAME.csr for an authority to\nsign. Both print the "
-            "component to apply, and never write over a file. `show` says who each certificate "
-            "of\na PEM or DER file is of, how long it is valid and what it may be used for. No "
-            "runtime is needed.",
-    .example = "waybill certificates generate our-sign --cn \"Example AG\" --out /etc/waybill "
-               "> our-sign.yaml\n"
-               "waybill certificates show /etc/waybill/our-sign.pem\n",
+    .help = "list, import and export certificates; make keys and requests; look into files",
+    .usage = "list | import NAME FILE [--key FILE] [--next] [--password-file F] | "
+             "export NAME [--number N] [--chain] [--with-key|--pkcs12 --password-file F] "
+             "[--out FILE] | generate NAME --cn X [--days N] [--bits N] [--out DIR] | "
+             "request NAME --cn X [--bits N] [--out DIR] | show FILE",
+    .more =
+        "`list` shows what is deployed: whose, until when, in which state, with or without "
+        "key, and who uses it.\n`import` makes the component NAME, or renews it, from PEM, "
+        "DER or PKCS#12; its private key goes into the\nstore, encrypted under the store key "
+        "(`runtime.key_file`). With `--next` the new one stands beside the old:\nboth are "
+        "accepted, the old one signs while it is valid, the newest is encrypted to. `export` "
+        "writes the\ncertificate, and only when asked the private key, encrypted with the "
+        "password and noted in the audit log.\n\n"
+        "`generate` makes an RSA key, NAME.key, which only its owner may read, and a "
+        "certificate signed by itself,\nNAME.pem, fit for signing, encryption and TLS. "
+        "`request` makes the key and NAME.csr for an authority to\nsign. Both print the "
+        "component to apply, and never write over a file. `show` says who each certificate "
+        "of\na PEM or DER file is of, how long it is valid and what it may be used for. These "
+        "three need no runtime.",
+    .example =
+        "waybill certificates list\n"
+        "waybill certificates import our-sign our-sign.p12 --password-file p12.password\n"
+        "waybill certificates import our-sign renewed.pem --key renewed.key --next\n"
+        "waybill certificates export our-sign --out for-acme.pem\n"
+        "waybill certificates generate our-sign --cn \"Example AG\" --out /etc/waybill "
+        "> our-sign.yaml\n"
+        "waybill certificates show /etc/waybill/our-sign.pem\n",
     .options = options,
     .options_n = COUNT_OF(options),
-    .args_min = 2,
-    .args_max = 2,
+    .args_min = 1,
+    .args_max = 3,
     .run = run,
 };

@@ -52,7 +52,8 @@ bool store_key_get(const struct config_runtime *rt, bool make, uint8_t key[STORE
     if (!found)
         return FAIL(err, FAIL_LOCAL, 0,
                     "the store key '%s' (runtime.key_file) is missing: put it back from its "
-                    "backup, or import the private keys anew",
+                    "backup; if it is lost, make a new one (head -c 32 /dev/urandom) and import "
+                    "the private keys anew",
                     path);
     if (shared)
         log_event(LOG_WARN, "store.key.readable", "file", path, "cure", "chmod 600", NULL);
