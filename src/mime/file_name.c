@@ -111,7 +111,7 @@ static size_t without_end(const uint8_t *p, size_t n)
 /* Puts s, after '_' when it is reserved, into text; too long a one keeps its extension. */
 static void put(struct span s, char text[MIME_FILE_NAME_MAX + 1], bool *changed)
 {
-    const uint8_t *dot = memrchr(s.p, '.', s.n);
+    size_t dot = s.n;
     struct span extension = { NULL, 0 };
     size_t n = 0;
 
@@ -125,8 +125,10 @@ static void put(struct span s, char text[MIME_FILE_NAME_MAX + 1], bool *changed)
         return;
     }
     *changed = true;
-    if (dot != NULL && (size_t)(s.p + s.n - dot) <= EXTENSION_MAX + 1)
-        extension = span_of(dot, (size_t)(s.p + s.n - dot));
+    while (dot > 0 && s.p[dot - 1] != '.')
+        dot--;
+    if (dot > 0 && s.n - dot <= EXTENSION_MAX)
+        extension = span_of(s.p + dot - 1, s.n - dot + 1);
     s.n = cut(s, MIME_FILE_NAME_MAX - n - extension.n);
     memcpy(text + n, s.p, s.n);
     n += s.n;

@@ -246,7 +246,7 @@ static const struct raw *find(const struct reader *r, const char *name, int sect
 static const char *join(struct reader *r, const struct raw *const *parts, size_t n,
                         bool *extended)
 {
-    struct span charset = { NULL, 0 };
+    struct span charset = span_text("");
     size_t total = 0, used = 0;
     uint8_t *octets;
 
