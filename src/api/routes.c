@@ -35,6 +35,8 @@ static const struct api_route {
     { "GET", "/api/v1/sessions", api_sessions, false },
     { "POST", "/api/v1/partners/*/call", api_partner_call, false },
     { "POST", "/api/v1/partners/*/test", api_partner_test, false },
+    { "POST", "/api/v1/partners/*/certificates", api_exchange, false },
+    { "GET", "/api/v1/exchange", api_exchange_pending, false },
     { "GET", "/api/v1/trace", api_trace, false },
 };
 

@@ -183,7 +183,7 @@ void cli_progress_text(char *text, size_t cap, const char *name, uint64_t done, 
 extern const struct cli_command cmd_serve, cmd_check, cmd_dump, cmd_apply, cmd_get, cmd_delete,
     cmd_listeners, cmd_documents, cmd_show, cmd_send, cmd_retry, cmd_acknowledge, cmd_reject,
     cmd_cancel, cmd_receipts, cmd_jobs, cmd_sessions, cmd_call, cmd_test, cmd_trace,
-    cmd_download, cmd_certificates, cmd_bench, cmd_reload, cmd_stop, cmd_version, cmd_help;
+    cmd_download, cmd_certificates, cmd_exchange, cmd_bench, cmd_reload, cmd_stop, cmd_version, cmd_help;
 /* NULL-ended. */
 extern const struct cli_command *const cli_commands[];
 int cli_help_command(const struct cli_command *cmd, FILE *f);
@@ -191,11 +191,6 @@ int cli_help_command(const struct cli_command *cmd, FILE *f);
 /* Follows documents until each is settled; gives the exit status (send.c uses it). limit_ms 0:
  * no limit. With --json nothing is printed and *last is the last one's JSON (given). */
 int cli_follow(struct cli *c, int64_t id, const char *name, uint64_t limit_ms, json_t **last);
-
-/* certificate_store.c: what `certificates` asks a runtime for. Each gives the exit status. */
-int certificates_list(struct cli *c);
-int certificates_import(struct cli *c);
-int certificates_export(struct cli *c);
 
 /* Measures; its arguments begin with its own name. Not in every build. */
 int bench_main(int argc, char **argv) __attribute__((weak));

@@ -9,7 +9,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_delete,   &cmd_listeners,    &cmd_documents, &cmd_show,   &cmd_send,
     &cmd_retry,    &cmd_acknowledge,  &cmd_reject,    &cmd_cancel, &cmd_receipts,
     &cmd_jobs,     &cmd_sessions,     &cmd_call,      &cmd_test,   &cmd_trace,
-    &cmd_download, &cmd_certificates, &cmd_bench,     &cmd_reload, &cmd_stop,
+    &cmd_download, &cmd_certificates, &cmd_exchange, &cmd_bench,     &cmd_reload, &cmd_stop,
     &cmd_version,  &cmd_help,         NULL,
 };
 

@@ -319,6 +319,8 @@ struct config_partner {
     int secure_authentication; /* -1: the server's, 0, 1 */
     /* default false: an unsigned EERP for a file that asked for a signed one settles nothing */
     bool accept_unsigned_receipts;
+    const char *certificate_exchange;    /* "off", "manual" (default), "automatic" */
+    const char *certificate_authorities; /* what it sends must come from; NULL: see oftp2.md */
 };
 
 enum config_step_kind { STEP_WRITE, STEP_EXEC, STEP_HTTP, STEP_SEND };
@@ -433,6 +435,13 @@ void config_component_free(struct config_component *c);
 MUST_CHECK bool config_check(const struct config_runtime *rt,
                              struct config_component *const *all, size_t n,
                              struct config_problems *ps);
+
+/* What is allowed, but probably not meant, in one of all: such as messages that are encrypted and
+ * not signed. Each is a line for people, added to *advice; nothing is refused for it. rt may be
+ * NULL. */
+void config_advise(const struct config_runtime *rt, struct config_component *const *all,
+                   size_t n, const struct config_component *one,
+                   struct config_problems *advice);
 
 /* The YAML text of a certificate component, of its settings. In the arena; NULL: memory is out. */
 char *config_certificate_text(const char *name, const struct config_certificate *c,

@@ -73,6 +73,10 @@ static const struct word yes_no[] = {
     { .name = "yes" }, { .name = "no" }, { "true", 0, "yes" }, { "false", 0, "no" }, { .name = NULL },
 };
 
+static const struct word exchanges[] = {
+    { .name = "off" }, { .name = "manual" }, { .name = "automatic" }, { "false", 0, "off" }, { .name = NULL },
+};
+
 static const struct row partner_oftp2_rows[] = {
     PARTNER_PARTY_ROWS(u.partner.oftp2, ROW_REQUIRED),
     { "host", ROW_TEXT, PARTNER(host), .check = check_host,
@@ -120,6 +124,11 @@ static const struct row partner_oftp2_rows[] = {
       .help = "Whether both sides must prove, by decrypting a challenge, that they hold their private key (SSIDAUTH). Needs `session_authentication_encrypting_certificate`." },
     { "accept_unsigned_receipts", ROW_BOOL, PARTNER(accept_unsigned_receipts), .def = "false",
       .help = "Let a receipt without signature settle a document that asked for a signed one. Only for a partner that cannot sign: such a receipt proves nothing." },
+    { "certificate_exchange", ROW_WORD, PARTNER(certificate_exchange), .def = "manual", .words = exchanges,
+      .help = "What to do with certificates the partner sends (Odette certificate exchange): `manual`, an operator decides (`waybill exchange`); `automatic`, a successor of a certificate in use that comes from a trusted authority counts at once; `off`, all are refused." },
+    { "certificate_authorities", ROW_TEXT, PARTNER(certificate_authorities), .refers = REFERS_CERTIFICATE,
+      .def_shown = "those of the certificate it succeeds: `trust`, or its issuers",
+      .help = "The certificate component with the authorities that certificates the partner sends must come from. One signed by itself must succeed one that signed itself." },
 };
 
 static void partner_done(struct walk *w, const yaml_node_t *node, void *target)

@@ -40,6 +40,7 @@ struct gateway_applied {
     const char *kind, *name;
     int64_t version;
     bool unchanged; /* the same text was deployed already: nothing was done */
+    const char *const *warnings; /* what is probably not meant; NULL-ended, or NULL */
 };
 /* Checks all of yaml together with what is deployed, stores new versions of what changed and
  * makes them count, without touching sessions under way. dry_run: only the checks. Problems go
@@ -133,6 +134,8 @@ void gateway_exported_free(struct gateway_exported *x);
 
 struct gateway_send {
     const char *partner;     /* component name */
+    const char *protocol; /* "oftp2", "as2"; NULL: the one the partner has, OFTP2 before AS2 */
+    const char *content_type, *subject; /* AS2; NULL: the partner's send settings */
     const char *identity;    /* NULL: the partner's default, or the only identity there is */
     const char *destination; /* SFIDDEST, for somebody behind the partner; NULL: the partner */
     const char *name;        /* SFIDDSN; made legal when it is not; NULL: from file_name */
@@ -145,6 +148,7 @@ struct gateway_send {
     const char *listener;  /* who asks: "command", "api", a process name */
     int64_t source_document;     /* the document a send step came from; 0: none */
     const char *idempotency_key; /* the same key again gives the same document; NULL: none */
+    bool certificate; /* certificate exchange: unprotected, name and description as they are */
 };
 struct gateway_outgoing; /* a document coming in to be sent */
 MUST_CHECK bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
@@ -155,6 +159,13 @@ MUST_CHECK bool gateway_send_octets(struct gateway_outgoing *o, struct span octe
 MUST_CHECK bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id,
                                     struct err *err);
 void gateway_send_free(struct gateway_outgoing *o); /* drops what was not committed */
+
+/* Certificate exchange: sends our certificates of this component (NULL: all that the partner's
+ * identity has) as files. what: "deliver", "replace" or "request", which sends one. ids: of the
+ * documents queued, in the arena. */
+MUST_CHECK bool gateway_exchange(struct gateway *g, const char *partner, const char *what,
+                                 const char *certificate, const char *who, struct arena *a,
+                                 int64_t **ids, size_t *n, struct err *err);
 
 /* Runs a failed document again: inbound from the step that failed; outbound: queues it. */
 MUST_CHECK bool gateway_retry(struct gateway *g, int64_t document_id, const char *who,

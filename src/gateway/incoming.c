@@ -1,5 +1,6 @@
 /* Files coming in: the decision on SFID, the octets into custody, EFPA after the sync.
  * RFC 5024 5.3.3 to 5.3.10; oftp2.md 7.3 (order of checks), 8 (restart), 9.3 (duplicates). */
+#include "gateway/exchange.h"
 #include "gateway/relay.h"
 #include "gateway/session_int.h"
 
@@ -159,6 +160,8 @@ static void fill_document(struct session *s, struct incoming *in, const struct o
     props_from_sfid(&d->props, a, f, level);
     if (l != NULL && strcmp(l->to.code, f->dest) != 0)
         props_set(&d->props, a, "waybill.relay", "yes");
+    else if (l != NULL && exchange_kind(f->dsn) != NULL)
+        props_set(&d->props, a, "waybill.certificate", exchange_kind(f->dsn));
     props_set(&d->props, a, "oftp2.initiator_ssidcode", s->initiator ? s->own : s->peer);
     props_set(&d->props, a, "oftp2.responder_ssidcode", s->initiator ? s->peer : s->own);
 }
@@ -509,7 +512,8 @@ static bool commit_file(struct session *s, struct incoming *in, const struct lis
     struct document *d = &in->d;
     struct payload_ref index;
     int64_t now = net_wall_ms();
-    bool relayed = relay_inbound(d), plain = relayed || !needs_opening(l, &in->sfid);
+    bool relayed = relay_inbound(d) || exchange_inbound(d); /* not for the process */
+    bool plain = relayed || !needs_opening(l, &in->sfid);
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     if (ok && in->index != NULL)
@@ -629,6 +633,16 @@ static bool receipts_wait(struct session *s)
     return found;
 }
 
+/* Whether a receipt is likely to be there in a moment. */
+static bool answer_expected(const struct listener *l, const struct document *d)
+{
+    if (exchange_inbound(d))
+        return l->partner != NULL &&
+               strcmp(l->partner->cfg->certificate_exchange, "automatic") == 0;
+    return !relay_inbound(d) && (l->process->acknowledge == ACK_RECEIVED ||
+                                 l->process->acknowledge == ACK_PROCESSED);
+}
+
 bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *err)
 {
     struct incoming *in = s->in;
@@ -665,8 +679,7 @@ bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *er
             s, reason,
             reason == ANSWER_ACCESS ? "the file cannot be stored: try later" : why.text, err);
     }
-    if (!relay_inbound(&in->d) &&
-        (l->process->acknowledge == ACK_RECEIVED || l->process->acknowledge == ACK_PROCESSED))
+    if (answer_expected(l, &in->d))
         s->awaited++;
     gateway_count_document(s->g, in->listener, false);
     atomic_fetch_add(&s->g->n.documents_in, 1);

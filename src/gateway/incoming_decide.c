@@ -1,5 +1,6 @@
 /* Whether a file that is offered is taken: the listener it is for, and what was agreed with it.
  * The order of the checks is that of oftp2.md 7.3. */
+#include "gateway/exchange.h"
 #include "gateway/relay.h"
 #include "gateway/session_int.h"
 
@@ -206,6 +207,8 @@ const struct listener *incoming_decide(struct session *s, const struct snapshot 
                          "the partner's program");
         return NULL;
     }
+    if (exchange_kind(f->dsn) != NULL && strcmp(l->to.code, f->dest) == 0)
+        return exchange_check(f, v) && check_size(s, l->process, f, v) ? l : NULL;
     if (!check_format(l->process, f, v) || !check_size(s, l->process, f, v) ||
         !check_security(l, f, v))
         return NULL;

@@ -2,6 +2,7 @@
  * recorded step by step, so that a retry goes on where it failed and a crash is told to the
  * process as `redelivered`. */
 #include "gateway/delivery.h"
+#include "gateway/exchange.h"
 #include "gateway/relay.h"
 
 #include <stdio.h>
@@ -228,6 +229,10 @@ void process_run(struct gateway *g, const struct job *job)
     }
     if (!found || (d.state != DOC_OPENED && d.state != DOC_PROCESSING)) {
         job_done(g, &j);
+        goto out;
+    }
+    if (exchange_inbound(&d)) {
+        exchange_run(g, sn, &j, &d, &a);
         goto out;
     }
     if (relay_inbound(&d)) {

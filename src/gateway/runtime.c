@@ -2,6 +2,7 @@
 #include "gateway/acceptor.h"
 #include "gateway/certificates.h"
 #include "gateway/delivery.h"
+#include "gateway/exchange.h"
 #include "gateway/relay.h"
 #include "gateway/session_int.h"
 
@@ -447,10 +448,11 @@ static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char
 bool gateway_acknowledge(struct gateway *g, int64_t id, bool positive, const char *text,
                          const char *who, struct err *err)
 {
-    bool ok;
+    bool ok, taken = false;
 
     pthread_mutex_lock(&g->operators);
-    ok = acknowledge(g, id, positive, text, who, err);
+    ok = exchange_decide(g, id, positive, text, who, &taken, err) &&
+         (taken || acknowledge(g, id, positive, text, who, err));
     pthread_mutex_unlock(&g->operators);
     return ok;
 }

@@ -138,7 +138,13 @@ static bool fill_sfid(struct gateway *g, struct oftp_sfid *f, const struct gatew
         f->ciph = (uint8_t)config_cipher_suite(p->cfg->cipher_suite != NULL
                                                    ? p->cfg->cipher_suite
                                                    : g->rt->oftp2_server.cipher_suite);
-    oftp_dsn_from(f->dsn, name);
+    if (w->certificate) {
+        f->sec = f->comp = f->env = f->ciph = 0;
+        f->sign = false;
+        (void)text_copy(f->dsn, sizeof(f->dsn), name);
+    } else {
+        oftp_dsn_from(f->dsn, name);
+    }
     if (f->dsn[0] == '\0')
         (void)text_copy(f->dsn, sizeof(f->dsn), "DOCUMENT");
     if (w->destination != NULL && !oftp_code_valid(w->destination))

@@ -40,6 +40,8 @@ bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool d
                    const char *who, struct arena *a, struct gateway_applied **list, size_t *n,
                    struct config_problems *ps, struct err *err)
 {
+    static const char *const warnings[] = { "partner acme: mind the gap", NULL };
+
     (void)who;
     (void)snprintf(g->asked, sizeof(g->asked), "apply %s %zu%s", file, yaml.n,
                    dry_run ? " dry" : "");
@@ -48,7 +50,10 @@ bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool d
         return FAIL(err, FAIL_LOCAL, 422, "1 problem: nothing was applied");
     }
     *list = arena_take(a, sizeof(**list));
-    (*list)[0] = (struct gateway_applied) { "partner", "acme", 3, false };
+    (*list)[0] = (struct gateway_applied) { .kind = "partner",
+                                            .name = "acme",
+                                            .version = 3,
+                                            .warnings = dry_run ? NULL : warnings };
     *n = 1;
     return true;
 }
@@ -231,6 +236,18 @@ bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session
 bool gateway_call(struct gateway *g, const char *partner, struct err *err)
 {
     return asked(g, err, "call", partner);
+}
+
+bool gateway_exchange(struct gateway *g, const char *partner, const char *what,
+                      const char *certificate, const char *who, struct arena *a, int64_t **ids,
+                      size_t *n, struct err *err)
+{
+    (void)certificate;
+    (void)who;
+    *ids = arena_take(a, sizeof(**ids));
+    **ids = 31;
+    *n = 1;
+    return asked(g, err, what, partner);
 }
 
 bool gateway_test_partner(struct gateway *g, const char *partner, struct arena *a,
