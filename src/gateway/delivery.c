@@ -1,5 +1,6 @@
 /* From custody to the process: what an opened document sets going, and the opening of record
  * files. */
+#include "gateway/as2_int.h"
 #include "gateway/delivery.h"
 
 #include "gateway/records.h"
@@ -31,7 +32,7 @@ void delivery_plan(struct gateway *g, struct store_batch *b, const struct listen
             store_add_event(b, d->id, now_ms, "not tracked", err.text);
     }
     store_put_job(b, &j);
-    if (p->acknowledge == ACK_RECEIVED)
+    if (p->acknowledge == ACK_RECEIVED && l->as2 == NULL)
         receipt_plan(g, b, d, 0, NULL, now_ms);
     arena_free(&a);
 }
@@ -222,7 +223,7 @@ static void refuse_document(struct gateway *g, const struct job *j, const struct
 }
 
 /* A full disk passes; a NERP or a failed document would be for ever. */
-static void not_opened(struct gateway *g, const struct job *j, const struct document *d,
+void opening_failed(struct gateway *g, const struct job *j, const struct document *d,
                        const struct listener *l, const char *why)
 {
     if (atomic_load(&g->ending))
@@ -250,13 +251,15 @@ void open_run(struct gateway *g, const struct job *j)
         document_failed(g, j, &d, NULL,
                         "the process that took this document is no longer deployed: deploy it "
                         "again, then `waybill retry`");
+    else if (l->as2 != NULL)
+        as2_open_run(g, sn, j, &d, l);
     else if (open_document(g, sn, j, &d, l, &a, &err))
         ;
     else if (err.kind == FAIL_TRUST) {
         keep_hash(g, &d, &a);
         refuse_document(g, j, &d, l, &err);
     } else
-        not_opened(g, j, &d, l, err.text);
+        opening_failed(g, j, &d, l, err.text);
     arena_free(&a);
     snapshot_put(sn);
 }

@@ -11,6 +11,9 @@ bool job_commit(struct gateway *g, struct store_batch *b, const struct job *j,
 void job_done(struct gateway *g, const struct job *j);
 /* Tries the job again a little later: the store or memory failed, not the document. */
 void job_later(struct gateway *g, const struct job *j, const char *why);
+/* Not the document's fault: tried again, and after a time kept in `failed`. */
+void opening_failed(struct gateway *g, const struct job *j, const struct document *d,
+                    const struct listener *l, const char *why);
 /* Keeps the document in `failed` with the reason; NERP where the operation says so. */
 void document_failed(struct gateway *g, const struct job *j, const struct document *d,
                      const struct listener *l, const char *reason);

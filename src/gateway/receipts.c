@@ -1,5 +1,6 @@
 /* End-to-end responses: EERP and NERP, ours and the partner's. RFC 5024 5.3.13, 5.3.14; oftp2.md
  * section 9. Stored before they are sent or acknowledged by RTR. */
+#include "gateway/as2_int.h"
 #include "gateway/relay.h"
 #include "gateway/security.h"
 
@@ -65,8 +66,8 @@ static uint8_t *sign(struct gateway *g, struct store_batch *b, const struct docu
     return sig;
 }
 
-void receipt_plan(struct gateway *g, struct store_batch *b, const struct document *d,
-                  int reason, const char *text, int64_t now_ms)
+static void response_plan(struct gateway *g, struct store_batch *b, const struct document *d,
+                          int reason, const char *text, int64_t now_ms)
 {
     int level = level_of(d);
     struct oftp_response r;
@@ -106,6 +107,15 @@ void receipt_plan(struct gateway *g, struct store_batch *b, const struct documen
         store_put_job(b, &j);
     }
     free(sig);
+}
+
+void receipt_plan(struct gateway *g, struct store_batch *b, const struct document *d,
+                  int reason, const char *text, int64_t now_ms)
+{
+    if (d->protocol != NULL && strcmp(d->protocol, "as2") == 0)
+        as2_answer_later(g, b, d, reason == 0, text, now_ms);
+    else
+        response_plan(g, b, d, reason, text, now_ms);
 }
 
 bool receipt_response(const struct receipt *rc, struct oftp_response *r, struct err *err)

@@ -1,5 +1,6 @@
 /* One running Waybill: start, stop, and what is asked about it. */
 #include "gateway/acceptor.h"
+#include "gateway/as2_int.h"
 #include "gateway/certificates.h"
 #include "gateway/delivery.h"
 #include "gateway/exchange.h"
@@ -35,7 +36,8 @@ static bool start_all(struct gateway *g, struct err *err)
         return false;
     gateway_swap(g, sn);
     return workers_start(g, g->rt->runtime.workers, &g->workers, err) &&
-           oftp2_server_start(g, &g->oftp2, err) && caller_start(g, &g->caller, err);
+           oftp2_server_start(g, &g->oftp2, err) && caller_start(g, &g->caller, err) &&
+           poster_start(g, &g->poster, err) && as2_server_start(g, &g->as2, err);
 }
 
 bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *err)
@@ -124,6 +126,7 @@ void gateway_stop(struct gateway *g)
     wait_running(g, 3000);
     cut_sessions(g);
     caller_stop(g->caller);
+    poster_stop(g->poster);
     acceptor_free(g->oftp2);
     acceptor_free(g->as2);
     workers_stop(g->workers);
@@ -332,6 +335,32 @@ static bool seal_anew(const struct document *d)
            env[0] == '1' && (d->state == DOC_REJECTED || d->progress == 0);
 }
 
+/* A partner that rejected a message may take it for a duplicate under its old Message-ID, and what
+ * was wrong with it may have been a certificate: it is sealed anew under another one. */
+static bool retry_as2(struct gateway *g, struct store_batch *b, struct arena *a,
+                      struct document *d, struct job *j, const char *who, struct err *err)
+{
+    bool anew = d->state == DOC_REJECTED || d->raw.kind == PAYLOAD_NONE;
+    struct payload_ref none = { 0 };
+
+    j->kind = anew ? JOB_SEAL : JOB_POST;
+    j->own = d->own;
+    j->peer = d->peer;
+    if (anew && (!as2_send_renew(g, d, a) || d->opened.kind == PAYLOAD_NONE))
+        return FAIL(err, FAIL_LOCAL, 409,
+                    "document %lld has no octets any more to be sealed anew", (long long)d->id);
+    store_set_state(b, d->id, DOC_BIT(d->state), anew ? DOC_QUEUED : DOC_SEALED,
+                    j->not_before_ms, "retry", who, "");
+    if (anew) {
+        d->raw = none;
+        d->state = DOC_QUEUED;
+        d->changed_ms = j->not_before_ms;
+        d->reason = "";
+        store_put_document(b, d);
+    }
+    return true;
+}
+
 static bool retry_outbound(struct gateway *g, struct store_batch *b, struct arena *a,
                            struct document *d, struct job *j, const char *who, struct err *err)
 {
@@ -370,7 +399,9 @@ static bool retry(struct gateway *g, int64_t id, const char *who, struct err *er
     ok = ok && relay_may_retry(g, &d, err);
     if (ok && (b = store_batch_new()) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    if (ok && d.outbound) {
+    if (ok && d.outbound && strcmp(d.protocol, "as2") == 0) {
+        ok = retry_as2(g, b, &a, &d, &j, who, err);
+    } else if (ok && d.outbound) {
         ok = retry_outbound(g, b, &a, &d, &j, who, err);
     } else if (ok) {
         bool opened = d.opened.kind != PAYLOAD_NONE;

@@ -1,5 +1,7 @@
 /* Sealing and opening documents, file to file on a worker: RFC 5024 6.3 to 6.5, oftp2.md 10.1. A
  * sealed payload is kept, so that a restart sends the same octets. */
+#include "gateway/as2_int.h"
+#include "gateway/pump.h"
 #include "gateway/security.h"
 
 #include "base/pipe.h"
@@ -7,94 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PUMP = 256 * 1024 };
-
-/* Takes what comes out of a pipe. */
-typedef bool sink(void *context, struct span octets, struct err *err);
-
-static bool to_writer(void *context, struct span octets, struct err *err)
-{
-    return payload_write(context, octets, err);
-}
-
 static bool to_nowhere(void *context, struct span octets, struct err *err)
 {
     (void)context;
     (void)octets;
     (void)err;
     return true;
-}
-
-/* ---- the pump ---------------------------------------------------------------------------- */
-
-struct pump {
-    struct payload_reader *from;
-    struct stage *pipe; /* NULL: octets go through as they are */
-    sink *put;
-    void *context;
-    EVP_MD_CTX *hash_in, *hash_out; /* NULL: none */
-    uint8_t *in, *out;
-};
-
-static bool step(struct pump *p, struct span *in, bool last, bool *ended, struct err *err)
-{
-    for (;;) {
-        struct room room = { p->out, PUMP };
-        enum flow f;
-        size_t n;
-
-        if (p->pipe == NULL) {
-            (void)room_take(&room, in);
-            f = last && in->n == 0 ? FLOW_END : in->n == 0 ? FLOW_IN : FLOW_OUT;
-        } else {
-            f = stage_step(p->pipe, in, last, &room, err);
-        }
-        n = PUMP - room.n;
-        if (f == FLOW_FAIL)
-            return false;
-        if (n > 0 && p->hash_out != NULL && !EVP_DigestUpdate(p->hash_out, p->out, n))
-            return FAIL(err, FAIL_LOCAL, 0, "the digest failed");
-        if (n > 0 && !p->put(p->context, span_of(p->out, n), err))
-            return false;
-        *ended = f == FLOW_END;
-        if (f != FLOW_OUT)
-            return true;
-    }
-}
-
-static bool run(struct pump *p, struct err *err)
-{
-    uint64_t at = 0;
-    bool ended = false, ok;
-    size_t got = 0;
-
-    p->in = malloc(PUMP);
-    p->out = malloc(PUMP);
-    ok = (p->in != NULL && p->out != NULL) || FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    while (ok && !ended) {
-        struct span in;
-
-        ok = payload_read(p->from, at, (struct room) { p->in, PUMP }, &got, err);
-        if (ok && got > 0 && p->hash_in != NULL && !EVP_DigestUpdate(p->hash_in, p->in, got))
-            ok = FAIL(err, FAIL_LOCAL, 0, "the digest failed");
-        in = span_of(p->in, got);
-        ok = ok && step(p, &in, got == 0, &ended, err);
-        at += got;
-    }
-    free(p->in);
-    free(p->out);
-    return ok;
-}
-
-static EVP_MD_CTX *digest_new(const EVP_MD *md)
-{
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-
-    if (c != NULL && !EVP_DigestInit_ex(c, md, NULL)) {
-        EVP_MD_CTX_free(c);
-        c = NULL;
-    }
-    return c;
 }
 
 /* ---- sealing ----------------------------------------------------------------------------- */
@@ -155,7 +75,7 @@ static bool seal_file(struct gateway *g, const struct snapshot *sn, const struct
                       const struct oftp_sfid *f, struct payload_writer *w,
                       char hash[2 * EVP_MAX_MD_SIZE + 1], struct err *err)
 {
-    struct pump p = { .put = to_writer, .context = w };
+    struct pump p = { .put = pump_to_writer, .context = w };
     uint8_t value[EVP_MAX_MD_SIZE];
     unsigned value_n = 0;
     struct suite su = { 0 };
@@ -163,9 +83,10 @@ static bool seal_file(struct gateway *g, const struct snapshot *sn, const struct
               FAIL(err, FAIL_LOCAL, 0, "cipher_suite is not known to this libcrypto");
 
     ok = ok && seal_stages(sn, d, f, &su, &p.pipe, err);
-    if (ok && su.digest != NULL && (p.hash_out = digest_new(su.digest)) == NULL)
+    if (ok && su.digest != NULL && (p.hash_out = pump_digest(su.digest)) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    ok = ok && payload_open(g->store, d->id, 'o', &d->opened, &p.from, err) && run(&p, err);
+    ok =
+        ok && payload_open(g->store, d->id, 'o', &d->opened, &p.from, err) && pump_run(&p, err);
     if (ok && p.hash_out != NULL)
         ok = EVP_DigestFinal_ex(p.hash_out, value, &value_n) == 1;
     hash[0] = '\0';
@@ -264,6 +185,13 @@ void seal_run(struct gateway *g, const struct job *j)
         job_later(g, j, err.text);
     } else if (!found || d.state != DOC_QUEUED) {
         job_done(g, j);
+    } else if (d.protocol != NULL && strcmp(d.protocol, "as2") == 0) {
+        if (!as2_seal_run(g, sn, j, &d, &a, &err)) {
+            if (err.kind == FAIL_AGAIN)
+                job_later(g, j, err.text);
+            else
+                fail_sealing(g, j, &d, err.text);
+        }
     } else {
         sfid_from_props(&f, &d.props);
         if (!(f.env != 0 ? payload_create(g->store, d.id, 'r', &w, &err) &&
@@ -292,9 +220,9 @@ bool security_hash(struct gateway *g, const struct document *d, const struct oft
     *n = 0;
     if (!suite_of(f->ciph, &su))
         return true;
-    p.hash_in = digest_new(su.digest);
+    p.hash_in = pump_digest(su.digest);
     ok = p.hash_in != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    ok = ok && payload_open(g->store, d->id, 'r', &d->raw, &p.from, err) && run(&p, err) &&
+    ok = ok && payload_open(g->store, d->id, 'r', &d->raw, &p.from, err) && pump_run(&p, err) &&
          EVP_DigestFinal_ex(p.hash_in, hash, &len) == 1;
     *n = ok ? len : 0;
     EVP_MD_CTX_free(p.hash_in);
@@ -434,10 +362,10 @@ bool security_open(struct gateway *g, const struct snapshot *sn, const struct do
     *hash_n = 0;
     if (f->env != 0)
         ok = open_stages(g, sn, f, l, &la, &p.pipe, err);
-    if (ok && f->sign && suite_of(f->ciph, &su) && (p.hash_in = digest_new(su.digest)) == NULL)
+    if (ok && f->sign && suite_of(f->ciph, &su) && (p.hash_in = pump_digest(su.digest)) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     ok = ok && payload_open(g->store, d->id, 'r', &d->raw, &p.from, err);
-    if (ok && !run(&p, err)) {
+    if (ok && !pump_run(&p, err)) {
         ok = false;
         if (p.pipe != NULL)
             explain(g, cms_open_doubt(p.pipe), err);

@@ -1,5 +1,6 @@
 /* Documents going out: from the command line, the API or a process step into custody, in the
  * form in which they will be sent. */
+#include "gateway/as2_int.h"
 #include "gateway/delivery.h"
 #include "gateway/records.h"
 
@@ -17,7 +18,7 @@ struct gateway_outgoing {
     struct records_cut cut;
     uint8_t *record; /* V, secured: the record under way */
     uint64_t source; /* octets taken from the caller */
-    bool records;
+    bool records, as2;
     bool committed;
 };
 
@@ -192,6 +193,12 @@ static bool open_writers(struct gateway_outgoing *o, const struct gateway_send *
     return true;
 }
 
+static void keep_key(struct gateway_outgoing *o, const struct gateway_send *w)
+{
+    if (w->idempotency_key != NULL)
+        o->key = arena_printf(&o->arena, "send|%s|%s", w->partner, w->idempotency_key);
+}
+
 static void fill_document(struct gateway_outgoing *o, const struct gateway_send *w,
                           const struct partner *p)
 {
@@ -213,8 +220,7 @@ static void fill_document(struct gateway_outgoing *o, const struct gateway_send 
         props_set(&d->props, a, "file_name", base_name(w->file_name));
     if (w->source_document != 0)
         props_printf(&d->props, a, "source_document", "%lld", (long long)w->source_document);
-    if (w->idempotency_key != NULL)
-        o->key = arena_printf(a, "send|%s|%s", p->name, w->idempotency_key);
+    keep_key(o, w);
 }
 
 bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
@@ -230,12 +236,20 @@ bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
         ok = FAIL(err, FAIL_LOCAL, 503, "the runtime is stopping: try again later");
     if (ok) {
         o->g = g;
-        ok = find_parties(sn, what, &p, &id, err) && fill_sfid(g, &o->sfid, what, p, id, err);
+        o->as2 = as2_send_wanted(sn, what);
     }
-    if (ok) {
+    if (ok && o->as2) {
         o->d.id = store_next_id(g->store);
-        fill_document(o, what, p);
-        ok = open_writers(o, what, err);
+        ok = as2_send_fill(g, sn, what, &o->d, &o->arena, err) &&
+             payload_create(g->store, o->d.id, 'o', &o->raw, err);
+        keep_key(o, what);
+    } else if (ok) {
+        ok = find_parties(sn, what, &p, &id, err) && fill_sfid(g, &o->sfid, what, p, id, err);
+        if (ok) {
+            o->d.id = store_next_id(g->store);
+            fill_document(o, what, p);
+            ok = open_writers(o, what, err);
+        }
     }
     if (ok)
         *out = o;
@@ -264,7 +278,7 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
     struct document *d = &o->d;
     struct payload_ref index;
     int64_t now = net_wall_ms();
-    bool seal = o->sfid.env != 0 || o->sfid.sign;
+    bool seal = o->as2 || o->sfid.env != 0 || o->sfid.sign;
     struct payload_ref ref = { 0 };
     struct job j = { .id = store_next_id(o->g->store),
                      .kind = seal ? JOB_SEAL : JOB_SEND,
@@ -279,12 +293,13 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
     ok = ok && payload_finish(o->raw, b, &ref, err);
     if (ok) {
         d->opened = ref;
-        if (o->sfid.env == 0)
+        if (o->sfid.env == 0 && !o->as2)
             d->raw = ref;
         d->size = o->source;
         d->total = ref.size;
         o->sfid.fsiz = o->sfid.osiz = oftp_blocks(ref.size);
-        props_from_sfid(&d->props, &o->arena, &o->sfid, OFTP_20);
+        if (!o->as2)
+            props_from_sfid(&d->props, &o->arena, &o->sfid, OFTP_20);
         d->state = seal ? DOC_QUEUED : DOC_SEALED;
         store_put_document(b, d);
         store_add_event(b, d->id, d->created_ms, "queued", d->listener);
@@ -320,8 +335,8 @@ bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id, struc
     *document_id = before != 0 ? before : o->d.id;
     if (before == 0)
         log_event(LOG_INFO, "document.queued", "document", log_num(o->d.id), "partner",
-                  o->d.partner, "dsn", o->sfid.dsn, "octets", log_num((long long)o->d.raw.size),
-                  NULL);
+                  o->d.partner, "protocol", o->d.protocol, "name", o->d.name, "octets",
+                  log_num((long long)o->d.size), NULL);
     return true;
 }
 
@@ -335,7 +350,7 @@ void gateway_send_free(struct gateway_outgoing *o)
         return;
     /* What was made durable and then not committed: nobody would look for it before a restart. */
     if (!o->committed && o->raw != NULL) {
-        payload_remove(o->g->store, &o->d.raw);
+        payload_remove(o->g->store, &o->d.opened);
         if (o->index != NULL && payload_index_ref(o->g->store, o->d.id, &index, &found, &err) &&
             found)
             payload_remove(o->g->store, &index);
@@ -369,9 +384,22 @@ static bool copy_over(struct step_context *c, struct gateway_outgoing *o, struct
     return ok;
 }
 
+static bool template_or_null(struct step_context *c, const char *text, const char **out,
+                             struct err *err)
+{
+    char *made = NULL;
+
+    if (text != NULL && !template_expand(text, c->d, c->x, c->arena, &made, err))
+        return false;
+    *out = made;
+    return true;
+}
+
 enum step_outcome step_send(struct step_context *c)
 {
     struct gateway_send w = { .partner = c->step->u.send.partner,
+                              .protocol = c->step->u.send.protocol,
+                              .file_name = props_get(&c->d->props, "as2.file_name"),
                               .identity = c->step->u.send.identity,
                               .record_length = c->step->u.send.record_length,
                               .listener = c->d->listener,
@@ -384,6 +412,8 @@ enum step_outcome step_send(struct step_context *c)
     bool ok = template_expand(name == NULL ? "{{document.name}}" : name, c->d, c->x, c->arena,
                               &dsn, &err);
 
+    ok = ok && template_or_null(c, c->step->u.send.content_type, &w.content_type, &err) &&
+         template_or_null(c, c->step->u.send.subject, &w.subject, &err);
     if (ok && c->step->u.send.description != NULL)
         ok = template_expand(c->step->u.send.description, c->d, c->x, c->arena, &desc, &err);
     w.name = dsn;

@@ -1,0 +1,217 @@
+/* The same message again: as2.md 5.4. */
+#include "gateway/as2_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    POLL_MS = 50,
+    TRIM_SHARE = 20, /* of `number`: keys are trimmed each time so many messages have come */
+    NUMBER_DAYS = 3650,
+};
+
+#define UNDECIDED (DOC_BIT(DOC_RECEIVING) | DOC_BIT(DOC_RECEIVED))
+
+const char *as2_key(struct arena *a, const char *from, const char *to, const char *message_id)
+{
+    char id[AS2_MESSAGE_ID_MAX + 1];
+
+    if (!as2_message_id_read(message_id, id))
+        return NULL;
+    /* 0x1f is in no name: no two messages share a key by chance */
+    return arena_printf(a, "as2\x1f%s\x1f%s\x1f%s", from, to, id);
+}
+
+void as2_remember(struct gateway *g, struct store_batch *b, const struct listener *l,
+                  const struct document *d, int64_t now_ms)
+{
+    const struct config_as2_operation *op = &l->process->as2;
+    uint32_t number = op->reject_duplicates.number, every = number / TRIM_SHARE;
+    int64_t ms = op->reject_duplicates.days > 0
+                     ? (int64_t)op->reject_duplicates.days * 86400000
+                     : (int64_t)g->rt->as2_server.duplicate_memory_ms;
+    char prefix[2 * AS2_NAME_MAX + 16];
+
+    if (!op->reject_duplicates.enabled || d->identity_key == NULL)
+        return;
+    if (number > 0)
+        ms = (int64_t)NUMBER_DAYS * 86400000;
+    store_add_seen(b, d->identity_key, d->id, now_ms + ms);
+    if (number == 0 || (every > 1 && d->id % (int64_t)every != 0))
+        return;
+    (void)snprintf(prefix, sizeof(prefix), "as2\x1f%s\x1f%s\x1f", d->from, d->to);
+    store_trim_seen(b, prefix, number);
+}
+
+void as2_forget(struct store_batch *b, const struct document *d, int64_t now_ms)
+{
+    if (d->identity_key != NULL)
+        store_add_seen(b, d->identity_key, d->id, now_ms - 1);
+}
+
+/* Whether the first one is still to be answered: being opened, or its answer waits for the process
+ * or for an operator. */
+static bool undecided(const struct document *first, bool wants, bool has_mdn,
+                      enum config_acknowledge mode)
+{
+    if ((UNDECIDED & DOC_BIT(first->state)) != 0)
+        return true;
+    return wants && !has_mdn && (mode == ACK_PROCESSED || mode == ACK_MANUAL) &&
+           (first->state == DOC_OPENED || first->state == DOC_PROCESSING ||
+            (mode == ACK_MANUAL && first->state == DOC_PROCESSED));
+}
+
+/* Waits until the first one is decided. */
+static bool wait_decided(struct as2_in *in, int64_t original, bool patient,
+                         struct document *first, struct receipt *rc, bool *has_mdn, bool *found,
+                         bool *busy, struct err *err)
+{
+    uint64_t until = net_now_ms() + (patient ? in->g->rt->as2_server.sync_wait_ms : 0);
+
+    for (;;) {
+        if (!store_get_document(in->g->store, original, &in->arena, first, found, err))
+            return false;
+        *has_mdn = false;
+        if (*found && !as2_answer_stored(in->g, original, &in->arena, rc, has_mdn, err))
+            return false;
+        *busy =
+            *found && undecided(first, in->request.mdn, *has_mdn, in->l->process->acknowledge);
+        if (!*busy || net_now_ms() >= until || atomic_load(&in->g->stopping))
+            return true;
+        (void)usleep(POLL_MS * 1000);
+    }
+}
+
+static bool same_text(const struct document *a, const struct document *b, const char *name)
+{
+    const char *x = props_get(&a->props, name), *y = props_get(&b->props, name);
+
+    return x != NULL && y != NULL && strcmp(x, y) == 0;
+}
+
+/* Octet by octet: the MICs of both speak of different digests. */
+static bool same_opened(struct as2_in *in, const struct document *first)
+{
+    uint8_t *x = malloc(READ_SIZE), *y = malloc(READ_SIZE);
+    struct payload_reader *rx = NULL, *ry = NULL;
+    struct payload_ref ref = { 0 };
+    struct err err;
+    uint64_t at = 0;
+    size_t nx = 1, ny = 0;
+    bool same = x != NULL && y != NULL && in->opened != NULL &&
+                payload_size(in->opened) == first->opened.size &&
+                payload_checkpoint(in->opened, &ref, &err) &&
+                payload_open(in->g->store, in->d.id, 'o', &ref, &rx, &err) &&
+                payload_open(in->g->store, first->id, document_opened_role(first),
+                             &first->opened, &ry, &err);
+
+    while (same && nx > 0) {
+        same = payload_read(rx, at, (struct room) { x, READ_SIZE }, &nx, &err) &&
+               payload_read(ry, at, (struct room) { y, READ_SIZE }, &ny, &err) && nx == ny &&
+               memcmp(x, y, nx) == 0;
+        at += nx;
+    }
+    payload_reader_free(rx);
+    payload_reader_free(ry);
+    if (ref.kind == PAYLOAD_FILE)
+        payload_remove(in->g->store, &ref);
+    free(x);
+    free(y);
+    return same;
+}
+
+static bool same_content(struct as2_in *in, const struct document *first)
+{
+    const char *x = props_get(&in->d.props, AS2_MIC), *y = props_get(&first->props, AS2_MIC);
+    struct as2_mic mx, my;
+
+    if (x != NULL && y != NULL && as2_mic_read(x, &mx) && as2_mic_read(y, &my) &&
+        mx.nid == my.nid)
+        return as2_mic_equal(&mx, &my);
+    return same_opened(in, first);
+}
+
+/* The stored MDN where it fits what is asked for now, else one made of the stored outcome. */
+static bool answer(struct as2_in *in, struct document *first, const struct receipt *rc,
+                   bool has_mdn, struct span *mdn, struct err *err)
+{
+    bool wants_signed = in->plan.is_signed;
+    bool is_signed =
+        has_mdn && memmem(rc->octets.p, rc->octets.n, "multipart/signed", 16) != NULL;
+    struct store_batch *b;
+    int64_t now = net_wall_ms();
+    bool ok;
+
+    *mdn = span_of(NULL, 0);
+    if (!in->request.mdn || in->l->process->acknowledge == ACK_NONE)
+        return true;
+    if (has_mdn && is_signed == wants_signed) {
+        if (in->request.async_url != NULL)
+            return as2_answer_again(in->g, first, rc->id, err);
+        *mdn = rc->octets;
+        return true;
+    }
+    b = store_batch_new();
+    if (b == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    props_set(&first->props, &in->arena, AS2_MDN_TO, as2_prop(&in->d, AS2_MDN_TO));
+    props_set(&first->props, &in->arena, AS2_MDN_OPTIONS, as2_prop(&in->d, AS2_MDN_OPTIONS));
+    props_set(&first->props, &in->arena, AS2_MDN_DELIVERY, as2_prop(&in->d, AS2_MDN_DELIVERY));
+    props_set(&first->props, &in->arena, AS2_MDN_URL, as2_prop(&in->d, AS2_MDN_URL));
+    props_set(&first->props, &in->arena, AS2_MDN_FALLBACK, as2_prop(&in->d, AS2_MDN_FALLBACK));
+    ok = as2_answer_plan(in->g, b, in->sn, in->l, first, AS2_FINE, NULL, NULL, now, &in->arena,
+                         mdn, err);
+    store_add_event(b, first->id, now, "MDN made anew",
+                    "the message came again with another wish for its receipt");
+    ok = ok && store_commit(in->g->store, b, err);
+    store_batch_free(b);
+    return ok;
+}
+
+static void note(struct as2_in *in, int64_t original)
+{
+    struct store_batch *b = store_batch_new();
+    struct err err;
+
+    if (b == NULL)
+        return;
+    store_add_event(b, original, net_wall_ms(), "duplicate",
+                    "the message came again and was answered as before");
+    (void)!store_commit(in->g->store, b, &err);
+    store_batch_free(b);
+    log_event(LOG_WARN, "as2.duplicate", "document", log_num(original), "partner",
+              in->d.partner, "message_id", props_get(&in->d.props, AS2_MESSAGE_ID), NULL);
+}
+
+enum as2_again as2_duplicate(struct as2_in *in, int64_t original, struct span *mdn,
+                             struct err *err)
+{
+    bool async = in->request.mdn && in->request.async_url != NULL, opened = in->found != NULL;
+    bool has_mdn = false, found = false, busy = false;
+    struct document first = { 0 };
+    struct receipt rc = { 0 };
+
+    *mdn = span_of(NULL, 0);
+    if (!wait_decided(in, original, !async, &first, &rc, &has_mdn, &found, &busy, err))
+        return AS2_AGAIN_BUSY;
+    if (!found || first.state == DOC_REFUSED)
+        return AS2_AGAIN_NEW;
+    if (busy)
+        return async && same_text(&in->d, &first, AS2_WIRE_HASH) ? AS2_AGAIN_SAME
+                                                                 : AS2_AGAIN_BUSY;
+    if (!same_text(&in->d, &first, AS2_WIRE_HASH)) {
+        if (!opened)
+            return AS2_AGAIN_NEW; /* the worker opens it first, and asks again */
+        if (in->local)
+            return AS2_AGAIN_BUSY;
+        if (in->fault != AS2_FINE)
+            return AS2_AGAIN_FAULT;
+        if (!same_content(in, &first))
+            return AS2_AGAIN_OTHER;
+    }
+    if (!answer(in, &first, &rc, has_mdn, mdn, err))
+        return AS2_AGAIN_BUSY;
+    note(in, original);
+    return AS2_AGAIN_SAME;
+}

@@ -1,0 +1,534 @@
+/* A message's body: into custody as it arrives, opened in the same pass where the answer waits for
+ * it, committed, answered. as2.md 5.1 steps 6 to 24. */
+#include "gateway/as2_int.h"
+
+#include <errno.h>
+#include <openssl/objects.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    RACES = 4,
+    POLL_MS = 50,
+    CRASHES_MAX = 3, /* of the runtime while it opened this message: as2.md 5.3 */
+};
+
+struct exchange {
+    struct gateway *g;
+    struct http_request *r;
+    struct as2_in in;
+    struct payload_writer *raw;
+    struct payload_ref raw_ref; /* checkpointed: to be removed when nothing is committed */
+    EVP_MD_CTX *wire;
+    bool async, inline_opening, committed;
+    int64_t original; /* the document that has the key already */
+};
+
+/* ---- the document -------------------------------------------------------------------------- */
+
+static void keep(struct exchange *x, const char *name, const char *value)
+{
+    if (value != NULL)
+        props_set(&x->in.d.props, &x->in.arena, name, value);
+}
+
+/* What is shown of a header is printable. */
+static const char *shown(struct arena *a, const char *value)
+{
+    char *text = arena_text(a, value);
+
+    for (char *p = text; p != NULL && *p != '\0'; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            *p = '?';
+    return text;
+}
+
+static void fill(struct exchange *x, const struct as2_head *head)
+{
+    struct as2_in *in = &x->in;
+    struct document *d = &in->d;
+    struct arena *a = &in->arena;
+    const struct listener *l = in->l;
+
+    d->id = store_next_id(x->g->store);
+    d->protocol = "as2";
+    d->listener = arena_text(a, l->name);
+    d->partner = arena_text(a, l->partner != NULL ? l->partner->name : head->from);
+    d->from = d->peer = arena_text(a, head->from);
+    d->to = d->own = arena_text(a, head->to);
+    d->created_ms = d->changed_ms = net_wall_ms();
+    d->total = x->r->has_length ? x->r->length : 0;
+    d->name = arena_printf(a, "payload-%lld", (long long)d->id);
+    d->identity_key = as2_key(a, head->from, head->to, head->message_id);
+    keep(x, AS2_MESSAGE_ID, head->message_id);
+    keep(x, "as2.as2_from", head->from);
+    keep(x, "as2.as2_to", head->to);
+    keep(x, AS2_FROM_RAW, head->from_raw);
+    keep(x, AS2_TO_RAW, head->to_raw);
+    keep(x, AS2_MDN_TO, http_header(x->r, "Disposition-Notification-To"));
+    keep(x, AS2_MDN_OPTIONS, http_header(x->r, "Disposition-Notification-Options"));
+    keep(x, AS2_MDN_DELIVERY, http_header(x->r, "Receipt-Delivery-Option"));
+    keep(x, "as2.subject", shown(a, http_header(x->r, "Subject")));
+    keep(x, "as2.version", shown(a, http_header(x->r, "AS2-Version")));
+    keep(x, "as2.features", shown(a, http_header(x->r, "EDIINT-Features")));
+    keep(x, "as2.user_agent", shown(a, http_header(x->r, "User-Agent")));
+    keep(x, "as2.address", x->r->address);
+    if (head->authenticated)
+        keep(x, AS2_AUTHENTIC, "transport");
+    as2_in_keep_head(in, x->r);
+    as2_request_of(d, a, &in->request);
+    as2_receipt_plan_make(&in->request, as2_receipt_policy(&l->process->as2), &in->plan);
+    x->async = in->request.mdn && in->request.async_url != NULL;
+    if (in->request.broken)
+        log_event(LOG_WARN, "as2.receipt_request", "partner", d->partner, "reason",
+                  "Disposition-Notification-Options cannot be read: the MDN will be unsigned",
+                  NULL);
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static bool take(struct exchange *x, struct span octets, struct err *err)
+{
+    x->in.d.progress += octets.n;
+    if (EVP_DigestUpdate(x->wire, octets.p, octets.n) != 1)
+        return FAIL(err, FAIL_LOCAL, 0, "the digest failed");
+    if (!payload_write(x->raw, octets, err))
+        return false;
+    if (x->inline_opening)
+        as2_in_write(&x->in, octets);
+    return true;
+}
+
+static bool read_body(struct exchange *x, struct span first, struct err *err)
+{
+    uint8_t *buffer = malloc(READ_SIZE), hash[EVP_MAX_MD_SIZE];
+    char text[2 * EVP_MAX_MD_SIZE + 1];
+    unsigned hash_n = 0;
+    size_t n = 1;
+    bool ok = buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    ok = ok && (first.n == 0 || take(x, first, err));
+    while (ok && n > 0) {
+        ok = http_body(x->r, (struct room) { buffer, READ_SIZE }, &n, err) &&
+             (n == 0 || take(x, span_of(buffer, n), err));
+        if (ok && atomic_load(&x->g->ending))
+            ok = FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
+    }
+    free(buffer);
+    if (ok && EVP_DigestFinal_ex(x->wire, hash, &hash_n) != 1)
+        ok = FAIL(err, FAIL_LOCAL, 0, "the digest failed");
+    if (ok) {
+        hex_text(hash, hash_n, text);
+        keep(x, AS2_WIRE_HASH, text);
+        atomic_fetch_add(&x->g->n.octets_in, x->in.d.progress);
+    }
+    return ok;
+}
+
+/* For a second pass, before anything is committed. */
+static bool reread(void *context, uint64_t at, struct room room, size_t *n, struct err *err)
+{
+    struct exchange *x = context;
+    struct payload_reader *reader = NULL;
+    bool ok = x->raw_ref.kind != PAYLOAD_NONE || payload_checkpoint(x->raw, &x->raw_ref, err);
+
+    ok = ok && payload_open(x->g->store, x->in.d.id, 'r', &x->raw_ref, &reader, err) &&
+         payload_read(reader, at, room, n, err);
+    payload_reader_free(reader);
+    return ok;
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static void answer_empty(struct exchange *x, int status, const char *extra)
+{
+    struct err ignored;
+
+    as2_trace(x->g, x->in.d.partner, x->in.d.from, "< HTTP %d", status);
+    (void)!http_answer(x->r, status, NULL, extra, span_of(NULL, 0), &ignored);
+}
+
+static void answer_later(struct exchange *x, const char *reason)
+{
+    log_event(LOG_WARN, "as2.message.later", "partner", x->in.d.partner, "message_id",
+              as2_prop(&x->in.d, AS2_MESSAGE_ID), "status", "503", "reason", reason, NULL);
+    answer_empty(x, 503, "Retry-After: 60\r\n");
+}
+
+static void answer_mdn(struct exchange *x, struct span mdn)
+{
+    const char *headers;
+    struct span body;
+    struct err ignored;
+
+    if (mdn.n == 0) {
+        answer_empty(x, 200, NULL);
+        return;
+    }
+    as2_answer_split(mdn, &x->in.arena, &headers, &body);
+    as2_trace(x->g, x->in.d.partner, x->in.d.from, "< HTTP 200, MDN %s",
+              as2_fault_disposition(x->in.fault));
+    if (headers != NULL && http_answer(x->r, 200, NULL, headers, body, &ignored))
+        atomic_fetch_add(&x->g->n.receipts_out, 1);
+}
+
+/* An MDN that waits for the process or for an operator: as2.md 5.1, last paragraph. */
+static void answer_when_processed(struct exchange *x)
+{
+    uint64_t until = net_now_ms() + x->g->rt->as2_server.sync_wait_ms;
+    struct receipt rc;
+    struct err err = { 0 };
+    bool found = false;
+
+    while (as2_answer_stored(x->g, x->in.d.id, &x->in.arena, &rc, &found, &err) && !found &&
+           net_now_ms() < until && !atomic_load(&x->g->stopping))
+        (void)usleep(POLL_MS * 1000);
+    if (found)
+        answer_mdn(x, rc.octets);
+    else
+        answer_later(x, "the MDN waits for the process: the partner is asked to try again");
+}
+
+/* ---- committing ------------------------------------------------------------------------------ */
+
+static bool commit(struct exchange *x, bool remember, struct span *mdn, struct err *err)
+{
+    struct as2_in *in = &x->in;
+    struct store_batch *b = store_batch_new();
+    int64_t now = net_wall_ms();
+    bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    *mdn = span_of(NULL, 0);
+    ok = ok && payload_finish(x->raw, b, &in->d.raw, err);
+    if (!ok)
+        goto out;
+    in->d.progress = in->d.raw.size;
+    if (!remember)
+        in->d.identity_key = NULL;
+    store_add_event(b, in->d.id, in->d.created_ms, "receiving", in->d.name);
+    store_add_event(b, in->d.id, now, "received",
+                    arena_printf(&in->arena, "%llu octets from %s",
+                                 (unsigned long long)in->d.raw.size, in->d.partner));
+    if (!x->inline_opening) {
+        struct job j = { .id = store_next_id(x->g->store),
+                         .kind = JOB_OPEN,
+                         .document_id = in->d.id };
+
+        in->d.state = DOC_RECEIVED;
+        in->d.changed_ms = now;
+        store_put_document(b, &in->d);
+        store_put_job(b, &j);
+        as2_remember(x->g, b, in->l, &in->d, now);
+    } else {
+        if (remember && in->fault == AS2_FINE)
+            as2_remember(x->g, b, in->l, &in->d, now);
+        else
+            in->d.identity_key = NULL; /* what was refused may come again */
+        ok = as2_in_plan(in, b, false, now, mdn, err);
+    }
+    ok = ok && store_commit(x->g->store, b, err);
+out:
+    store_batch_free(b);
+    x->committed = x->committed || ok;
+    return ok;
+}
+
+/* Other content under a Message-ID that was used before: refused, and somebody is told. */
+static void refuse_reuse(struct exchange *x)
+{
+    x->in.fault = AS2_UNEXPECTED;
+    (void)FAIL(&x->in.why, FAIL_TRUST, AS2_UNEXPECTED,
+               "Message-ID reused with different content: document %lld has it already",
+               (long long)x->original);
+}
+
+/* False: not settled yet, look again. */
+static bool settle_duplicate(struct exchange *x, bool *remember)
+{
+    struct span mdn;
+    struct err err = { 0 };
+
+    switch (as2_duplicate(&x->in, x->original, &mdn, &err)) {
+    case AS2_AGAIN_NEW:
+        x->original = 0;
+        return false;
+    case AS2_AGAIN_SAME:
+        answer_mdn(x, mdn);
+        return true;
+    case AS2_AGAIN_BUSY:
+        answer_later(x, err.text[0] != '\0' ? err.text : "the same message is being processed");
+        return true;
+    case AS2_AGAIN_OTHER:
+        refuse_reuse(x);
+        break;
+    case AS2_AGAIN_FAULT:
+        break;
+    }
+    *remember = false;
+    return false;
+}
+
+static bool look_for_original(struct exchange *x, struct err *err)
+{
+    x->original = 0;
+    return !x->in.l->process->as2.reject_duplicates.enabled ||
+           store_find_seen(x->g->store, x->in.d.identity_key, net_wall_ms(), &x->original, err);
+}
+
+static void conclude(struct exchange *x)
+{
+    struct span mdn = { NULL, 0 };
+    struct err err = { 0 };
+    bool remember = true;
+
+    for (int i = 0; i < RACES; i++) {
+        if (remember && !look_for_original(x, &err))
+            break;
+        if (remember && x->original != 0 && settle_duplicate(x, &remember))
+            return;
+        if (x->original != 0 && remember)
+            break; /* cannot be told apart without being opened: later */
+        if (commit(x, remember, &mdn, &err)) {
+            const struct config_process *p = x->in.l->process;
+            bool waits = x->inline_opening && !x->async && x->in.request.mdn &&
+                         x->in.fault == AS2_FINE &&
+                         (p->acknowledge == ACK_PROCESSED || p->acknowledge == ACK_MANUAL);
+
+            if (x->inline_opening)
+                as2_in_told(&x->in);
+            if (x->async)
+                answer_empty(x, 200, NULL);
+            else if (waits)
+                answer_when_processed(x);
+            else
+                answer_mdn(x, mdn);
+            return;
+        }
+        if (err.kind != FAIL_AGAIN)
+            break;
+    }
+    answer_later(x,
+                 err.text[0] != '\0' ? err.text : "another upload of this message was faster");
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+/* Where the MDN may go is decided before the body: as2.md 4.9. */
+static bool decide_urls(struct exchange *x, struct err *err)
+{
+    const char *url = NULL, *fallback = NULL;
+
+    if (!x->async || x->in.l->process->acknowledge == ACK_NONE)
+        return true;
+    if (!as2_mdn_urls(x->in.l, x->in.request.async_url, &x->in.arena, &url, &fallback, err))
+        return false;
+    keep(x, AS2_MDN_URL, url);
+    keep(x, AS2_MDN_FALLBACK, fallback);
+    if (url == NULL)
+        log_event(
+            LOG_WARN, "as2.mdn.url", "partner", x->in.d.partner, "reason",
+            "Receipt-Delivery-Option names another host than this partner's: the MDN goes "
+            "to the configured URL",
+            "look_at", "mdn_delivery of the operation", NULL);
+    return true;
+}
+
+static bool begin(struct exchange *x, struct err *err)
+{
+    x->wire = EVP_MD_CTX_new();
+    if (x->wire == NULL || EVP_DigestInit_ex(x->wire, as2_digest(NID_sha256), NULL) != 1)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (!look_for_original(x, err) ||
+        !payload_create(x->g->store, x->in.d.id, 'r', &x->raw, err))
+        return false;
+    /* An asynchronous MDN never delays the 2xx; but what may be a duplicate must be looked into. */
+    x->inline_opening = !x->async || x->original != 0;
+    return !x->inline_opening || as2_in_restore_head(&x->in, err);
+}
+
+static void exchange(struct exchange *x, struct span first)
+{
+    struct err err = { 0 };
+
+    if (x->in.d.identity_key == NULL || x->in.arena.failed) {
+        as2_refuse(x->g, x->r, 400, "Message-ID is missing or not legal", NULL,
+                   "Message-ID is missing or not legal", NULL);
+        return;
+    }
+    if (!decide_urls(x, &err)) {
+        as2_refuse(x->g, x->r, 403, "this Receipt-Delivery-Option is not agreed", NULL,
+                   err.text, "mdn_delivery, mdn_url");
+        return;
+    }
+    if (!begin(x, &err)) {
+        answer_later(x, err.text);
+        return;
+    }
+    if (x->inline_opening)
+        as2_in_begin(&x->in, NID_undef);
+    if (!read_body(x, first, &err)) {
+        if (err.kind == FAIL_PEER || err.wire == 408 || err.wire == 413)
+            as2_refuse(x->g, x->r, err.wire, "the body was not read to its end", NULL, err.text,
+                       err.wire == 413 ? "as2_server.max_message_size" : NULL);
+        else if (err.kind == FAIL_LOCAL)
+            answer_later(x, err.text);
+        else
+            log_event(LOG_WARN, "as2.message.cut", "partner", x->in.d.partner, "message_id",
+                      as2_prop(&x->in.d, AS2_MESSAGE_ID), "reason", err.text, NULL);
+        x->r->close = true;
+        return;
+    }
+    if (x->inline_opening)
+        as2_in_end(&x->in, reread, x);
+    if (x->in.local)
+        answer_later(x, x->in.why.text);
+    else
+        conclude(x);
+}
+
+void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct listener *l,
+                      const struct as2_head *head, struct http_request *r, struct span first)
+{
+    struct exchange *x = calloc(1, sizeof(*x));
+    struct err ignored;
+
+    if (x == NULL) {
+        (void)!http_answer(r, 503, NULL, "Retry-After: 60\r\n", span_of(NULL, 0), &ignored);
+        return;
+    }
+    x->g = g;
+    x->r = r;
+    x->in.g = g;
+    x->in.sn = sn;
+    x->in.l = l;
+    atomic_fetch_add(&g->busy, 1);
+    fill(x, head);
+    as2_trace(g, x->in.d.partner, head->from, "> POST %s Message-ID %s, MDN %s", r->path,
+              head->message_id,
+              !x->in.request.mdn ? "none"
+              : x->async         ? "asynchronous"
+                                 : "synchronous");
+    exchange(x, first);
+    if (!x->committed) {
+        if (x->raw_ref.kind == PAYLOAD_FILE)
+            payload_remove(g->store, &x->raw_ref);
+        else if (x->in.d.raw.kind == PAYLOAD_FILE)
+            payload_remove(g->store, &x->in.d.raw);
+    }
+    payload_writer_free(x->raw);
+    EVP_MD_CTX_free(x->wire);
+    as2_in_free(&x->in, x->committed);
+    free(x);
+    atomic_fetch_sub(&g->busy, 1);
+}
+
+/* ---- from the raw payload, on a worker -------------------------------------------------------- */
+
+static bool reread_stored(void *context, uint64_t at, struct room room, size_t *n,
+                          struct err *err)
+{
+    return payload_read(context, at, room, n, err);
+}
+
+static bool run(struct as2_in *in, struct payload_reader *raw, struct err *err)
+{
+    uint8_t *buffer = malloc(READ_SIZE);
+    uint64_t at = 0;
+    size_t n = 1;
+    bool ok = buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    as2_in_begin(in, NID_undef);
+    while (ok && n > 0 && !in->stopped) {
+        ok = payload_read(raw, at, (struct room) { buffer, READ_SIZE }, &n, err);
+        if (ok && n > 0)
+            as2_in_write(in, span_of(buffer, n));
+        at += n;
+        if (ok && atomic_load(&in->g->ending))
+            ok = FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
+    }
+    free(buffer);
+    if (ok)
+        as2_in_end(in, reread_stored, raw);
+    if (ok && in->local) {
+        *err = in->why;
+        ok = false;
+    }
+    return ok;
+}
+
+/* Counts the attempts that ended with the runtime; the count goes with the job. */
+static bool count_attempt(struct gateway *g, const struct job *j, int64_t step, struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+    struct job counted = *j;
+    bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
+
+    counted.step = step;
+    if (ok) {
+        store_put_job(b, &counted);
+        ok = store_commit(g->store, b, err);
+        store_hold_job(g->store, j->id, net_wall_ms() + LEASE_MS);
+    }
+    store_batch_free(b);
+    return ok;
+}
+
+static bool open_stored(struct as2_in *in, const struct job *j, struct payload_reader **raw,
+                        struct err *err)
+{
+    if (!as2_in_restore_head(in, err))
+        return false;
+    if (j->step >= CRASHES_MAX) { /* parked: somebody must look at it */
+        as2_in_begin(in, NID_undef);
+        in->stopped = true;
+        in->fault = AS2_UNEXPECTED;
+        (void)FAIL(&in->why, FAIL_TRUST, AS2_UNEXPECTED,
+                   "the runtime ended %d times while this message was opened: it is parked",
+                   CRASHES_MAX);
+        return true;
+    }
+    return count_attempt(in->g, j, j->step + 1, err) &&
+           payload_open(in->g->store, in->d.id, 'r', &in->d.raw, raw, err) &&
+           run(in, *raw, err);
+}
+
+void as2_open_run(struct gateway *g, const struct snapshot *sn, const struct job *j,
+                  struct document *d, const struct listener *l)
+{
+    struct as2_in *in = calloc(1, sizeof(*in));
+    struct payload_reader *raw = NULL;
+    struct store_batch *b = store_batch_new();
+    struct span mdn;
+    struct err err = { 0 };
+    bool ok = in != NULL && b != NULL, committed = false;
+
+    if (!ok) {
+        job_later(g, j, "out of memory");
+        goto out;
+    }
+    in->g = g;
+    in->sn = sn;
+    in->l = l;
+    in->d = *d; /* its texts are the caller's */
+    as2_request_of(d, &in->arena, &in->request);
+    as2_receipt_plan_make(&in->request, as2_receipt_policy(&l->process->as2), &in->plan);
+    ok = open_stored(in, j, &raw, &err) && as2_in_plan(in, b, true, net_wall_ms(), &mdn, &err);
+    if (ok) {
+        store_end_job(b, j->id);
+        ok = committed = store_commit(g->store, b, &err);
+    }
+    if (committed)
+        as2_in_told(in);
+    else if (!atomic_load(&g->ending))
+        opening_failed(g, j, d, l, err.text);
+    else if (!count_attempt(g, j, j->step, &err)) /* a stop is no crash */
+        log_event(LOG_WARN, "as2.open.count", "document", log_num(d->id), "reason", err.text,
+                  NULL);
+out:
+    payload_reader_free(raw);
+    store_batch_free(b);
+    if (in != NULL)
+        as2_in_free(in, committed);
+    free(in);
+}
