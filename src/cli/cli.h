@@ -192,6 +192,11 @@ int cli_help_command(const struct cli_command *cmd, FILE *f);
  * no limit. With --json nothing is printed and *last is the last one's JSON (given). */
 int cli_follow(struct cli *c, int64_t id, const char *name, uint64_t limit_ms, json_t **last);
 
+/* certificate_store.c: what `certificates` asks a runtime for. Each gives the exit status. */
+int certificates_list(struct cli *c);
+int certificates_import(struct cli *c);
+int certificates_export(struct cli *c);
+
 /* Measures; its arguments begin with its own name. Not in every build. */
 int bench_main(int argc, char **argv) __attribute__((weak));
 
