@@ -47,7 +47,7 @@ static bool is_harmful(uint32_t c)
     return c < 0x80 && strchr("<>:\"|?*", (int)c) != NULL;
 }
 
-/* Replaces them by '_', in place. s is UTF-8 (text_utf8()). */
+/* Replaces them by '_', in place. s is UTF-8 (mime_text_utf8()). */
 static size_t replace_harmful(uint8_t *s, size_t n, bool *changed)
 {
     size_t to = 0;
@@ -143,7 +143,7 @@ static void put(struct span s, char text[MIME_FILE_NAME_MAX + 1], bool *changed)
 static bool make_safe(const char *name, char text[MIME_FILE_NAME_MAX + 1], bool *changed)
 {
     struct arena a = { 0 };
-    char *utf8 = text_utf8(span_text(name), true, &a);
+    char *utf8 = mime_text_utf8(span_text(name), true, &a);
     uint8_t *s = (uint8_t *)utf8;
     size_t n = utf8 != NULL ? strlen(utf8) : 0, begin = 0;
 
@@ -201,7 +201,7 @@ static size_t percent_encode(struct span s, char *out)
 
 const char *mime_file_name_param(const char *name, struct arena *a)
 {
-    char *utf8 = text_utf8(span_text(name), true, a);
+    char *utf8 = mime_text_utf8(span_text(name), true, a);
     size_t len = utf8 != NULL ? strlen(utf8) : 0, p = 0, e = 0;
     char *plain = arena_take(a, 2 * len + 1), *extended = arena_take(a, 3 * len + 1);
     bool ascii = true;

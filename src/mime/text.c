@@ -68,7 +68,7 @@ static bool is_utf8(struct span s)
     return true;
 }
 
-char *text_utf8(struct span octets, bool may_be_utf8, struct arena *a)
+char *mime_text_utf8(struct span octets, bool may_be_utf8, struct arena *a)
 {
     bool utf8 = may_be_utf8 && is_utf8(octets);
     char *text = octets.n < SIZE_MAX / 4 ? arena_take(a, 3 * octets.n + 1) : NULL;
@@ -171,7 +171,7 @@ struct run {
 
 static void run_flush(struct run *r, char *out, size_t *n, struct arena *a)
 {
-    const char *text = text_utf8(span_of(r->octets, r->n), r->utf8, a);
+    const char *text = mime_text_utf8(span_of(r->octets, r->n), r->utf8, a);
     size_t len = text != NULL ? strlen(text) : 0;
 
     if (len > 0)

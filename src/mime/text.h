@@ -15,7 +15,7 @@ size_t utf8_put(uint32_t c, char text[4]);
 bool text_may_be_utf8(struct span charset);
 /* Octets as UTF-8 text: as they are when they may be UTF-8 and are, else as ISO-8859-1. NUL becomes
  * U+FFFD. In the arena; NULL: memory is out. */
-char *text_utf8(struct span octets, bool may_be_utf8, struct arena *a);
+char *mime_text_utf8(struct span octets, bool may_be_utf8, struct arena *a);
 
 /* 0 to 15, -1: no hexadecimal digit. */
 int text_hex(uint8_t c);

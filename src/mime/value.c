@@ -271,7 +271,7 @@ static const char *join(struct reader *r, const struct raw *const *parts, size_t
     }
     if (!*extended)
         return (const char *)octets;
-    return text_utf8(span_of(octets, used), text_may_be_utf8(charset), r->arena);
+    return mime_text_utf8(span_of(octets, used), text_may_be_utf8(charset), r->arena);
 }
 
 /* The value of name in one of its three forms; *value NULL: it is not there in that form. */
