@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Lists the statements of tests/checklist-oftp2.txt that no test names. A test names statement 17
-with OFTP2-C17, anywhere in a file below tests/ or fuzz/.
+"""Lists the statements of tests/checklist-oftp2.txt and tests/checklist-as2.txt that no test names.
+A test names statement 17 with OFTP2-C17 or AS2-C17, anywhere in a file below tests/ or fuzz/.
 
 Fails when a statement marked "now" is not named, or when a test names one that does not exist.
 
@@ -14,7 +14,8 @@ import re
 import sys
 import tempfile
 
-NAME = re.compile(r'OFTP2-C0*(\d+)(?!\d)')
+PROTOCOLS = 'OFTP2', 'AS2'
+NAME = re.compile(r'(?<![A-Z0-9])(OFTP2|AS2)-C0*(\d+)(?!\d)')
 SUFFIXES = {'.c', '.h', '.py', '.txt', '.sh', '.build', '.dict', '.md'}
 
 
@@ -36,34 +37,36 @@ def read_checklist(path):
     return items
 
 
-def named_in(root, checklist):
-    found = collections.defaultdict(set)
+def checklist_of(root, protocol):
+    return root / 'tests' / f'checklist-{protocol.lower()}.txt'
+
+
+def named_in(root):
+    """protocol -> number -> where."""
+    found = {p: collections.defaultdict(set) for p in PROTOCOLS}
+    checklists = [checklist_of(root, p) for p in PROTOCOLS]
     for folder in 'tests', 'fuzz':
         for path in sorted((root / folder).rglob('*')):
-            if path == checklist or path.suffix not in SUFFIXES or not path.is_file():
+            if path in checklists or path.suffix not in SUFFIXES or not path.is_file():
                 continue
             for n, line in enumerate(path.read_text(errors='replace').splitlines(), 1):
-                for number in NAME.findall(line):
-                    found[int(number)].add(f'{path.relative_to(root)}:{n}')
+                for protocol, number in NAME.findall(line):
+                    found[protocol][int(number)].add(f'{path.relative_to(root)}:{n}')
     return found
 
 
-def check(root, verbose=False, out=print):
+def check_one(protocol, items, named, verbose, out):
     """Prints what is not covered; True when all that is due is."""
-    checklist = root / 'tests' / 'checklist-oftp2.txt'
-    items = read_checklist(checklist)
-    named = named_in(root, checklist)
-
     wrong = sorted(n for n in named if n not in items)
     for n in wrong:
-        out(f'OFTP2-C{n} does not exist: {", ".join(sorted(named[n]))}')
+        out(f'{protocol}-C{n} does not exist: {", ".join(sorted(named[n]))}')
     if verbose:
         for n in sorted(set(named) & set(items)):
-            out(f'OFTP2-C{n}: {", ".join(sorted(named[n]))}')
+            out(f'{protocol}-C{n}: {", ".join(sorted(named[n]))}')
     uncovered = collections.defaultdict(list)
     for n, (when, what) in items.items():
         if n not in named:
-            uncovered[when].append(f'  OFTP2-C{n}  {what}')
+            uncovered[when].append(f'  {protocol}-C{n}  {what}')
     missing = uncovered.pop('now', [])
     for when, lines in sorted(uncovered.items(), reverse=True):
         out(f'not covered yet, {when}:')
@@ -71,9 +74,16 @@ def check(root, verbose=False, out=print):
     if missing:
         out('no test names:')
         out('\n'.join(missing))
-    out(f'check-coverage: {len(set(named) & set(items))} of {len(items)} statements are named '
-        f'by tests, {len(missing)} of those due are missing')
+    out(f'check-coverage: {protocol}: {len(set(named) & set(items))} of {len(items)} statements are '
+        f'named by tests, {len(missing)} of those due are missing')
     return not missing and not wrong
+
+
+def check(root, verbose=False, out=print):
+    named = named_in(root)
+    good = [check_one(p, read_checklist(checklist_of(root, p)), named[p], verbose, out)
+            for p in PROTOCOLS]
+    return all(good)
 
 
 def self_test():
@@ -82,9 +92,14 @@ def self_test():
         (root / 'tests').mkdir()
         (root / 'tests' / 'checklist-oftp2.txt').write_text(
             '# OFTP2-C1 OFTP2-C9\n1 | now | one\n2 | next: more | two\n3 | now | x\n')
-        cases = [('', False), ('/* OFTP2-C1 */', False), ('/* OFTP2-C1, OFTP2-C3 */', True),
-                 ('OFTP2-C1 OFTP2-C3 OFTP2-C4', False), ('OFTP2-C31 OFTP2-C1', False),
-                 ('oftp2_c01: OFTP2-C01 OFTP2-C3 OFTP2-C2', True)]
+        (root / 'tests' / 'checklist-as2.txt').write_text(
+            '# AS2-C1 AS2-C9\n1 | next: more | one\n2 | now | two\n')
+        oftp2 = 'OFTP2-C1 OFTP2-C3 '
+        cases = [('', False), ('/* OFTP2-C1 AS2-C2 */', False), (oftp2 + 'AS2-C2', True),
+                 (oftp2 + 'AS2-C2 OFTP2-C4', False), ('OFTP2-C31 OFTP2-C1 AS2-C2', False),
+                 ('oftp2_c01: OFTP2-C01 OFTP2-C3 OFTP2-C2 AS2-C02', True), (oftp2, False),
+                 (oftp2 + 'AS2-C1', False), (oftp2 + 'AS2-C1 AS2-C2', True),
+                 (oftp2 + 'AS2-C2 AS2-C3', False), (oftp2 + 'XAS2-C2', False)]
         failed = 0
         for text, want in cases:
             (root / 'tests' / 'x_test.c').write_text(text)

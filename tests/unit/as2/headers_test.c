@@ -33,7 +33,7 @@ static void the_envelope_of_the_example_is_written(void **state)
     arena_free(&a);
 }
 
-/* AS2-C123, AS2-C2 */
+/* AS2-C123 */
 static void features_are_sent_from_version_1_2_on(void **state)
 {
     static const struct {

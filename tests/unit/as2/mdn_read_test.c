@@ -97,7 +97,7 @@ static void the_parts_of_a_signed_one_are_found(void **state)
         const char *type, *part, *micalg;
     } rows[] = {
         { SIGNED_TYPE, BASE64_PART, "sha-256" },
-        /* AS2-C47: without micalg and protocol */
+        /* without micalg and protocol */
         { "multipart/signed; boundary=OUTER-0002", BASE64_PART, NULL },
         { "Multipart/Signed;BOUNDARY=OUTER-0002;Micalg=SHA1;", BASE64_PART, "SHA1" },
         /* Sterling: binary, no transfer encoding */
@@ -241,7 +241,7 @@ static void oddly_written_multiparts_say_the_same(void **state)
     arena_free(&a);
 }
 
-/* AS2-C30: base64 around the whole. */
+/* base64 around the whole. */
 static void a_transfer_encoding_of_the_http_message_is_taken_off(void **state)
 {
     struct arena a = { 0 };
@@ -419,7 +419,7 @@ static void the_text_for_people_is_made_harmless(void **state)
     arena_free(&a);
 }
 
-/* AS2-C60: told by the type and what the first part is; at any cut of the body it is the same or
+/* Told by the type and what the first part is; at any cut of the body it is the same or
  * not known yet. */
 static void an_mdn_is_told_from_a_message(void **state)
 {

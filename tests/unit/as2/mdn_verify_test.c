@@ -53,7 +53,7 @@ static int verify(const struct as2_mdn_in *m, X509 *const *signers, size_t n,
     return err.wire;
 }
 
-/* AS2-C116: one of the partner's certificates, whichever it is. */
+/* One of the partner's certificates, whichever it is. */
 static void the_signer_is_one_of_the_partners_certificates(void **state)
 {
     static const int digests[] = { NID_sha1, NID_sha256, NID_sha384, NID_sha512 };
@@ -73,7 +73,7 @@ static void the_signer_is_one_of_the_partners_certificates(void **state)
         CHECK_EQ(verify(&m, both, 2, NULL, &layer), AS2_FINE);
         assert_ptr_equal(layer.signer, by->cert);
         assert_true(layer.trusted);
-        /* AS2-C101, AS2-C110: its certificate is inside, and that proves nothing */
+        /* its certificate is inside, and that proves nothing */
         CHECK_EQ(verify(&m, &stranger.cert, 1, NULL, &layer), AS2_AUTHENTICATION);
         CHECK_EQ(verify(&m, i & 1 ? &renewed.cert : &partner.cert, 1, NULL, &layer),
                  AS2_AUTHENTICATION);
@@ -107,7 +107,7 @@ static void what_is_wrong_with_the_signature_is_told(void **state)
     arena_free(&a);
 }
 
-/* AS2-C48, AS2-C127: up to 64 of CR, LF, NUL behind the object. */
+/* AS2-C127: up to 64 of CR, LF, NUL behind the object. */
 static void a_little_behind_the_object_is_tolerated(void **state)
 {
     static const char padding[] = { '\r', '\n', '\0' };
@@ -135,7 +135,7 @@ static void a_little_behind_the_object_is_tolerated(void **state)
     arena_free(&a);
 }
 
-/* AS2-C72 for receipts: no octet of the report and none that is signed may change; a part of the
+/* No octet of the report and none that is signed may change; a part of the
  * signature is none. */
 static void no_cut_and_no_flipped_bit_verifies(void **state)
 {

@@ -125,7 +125,7 @@ static void the_table_of_the_reference_holds(void **state)
     arena_free(&a);
 }
 
-/* AS2-C59, AS2-C63, AS2-C64: what is asked for is told by Disposition-Notification-To alone. */
+/* AS2-C63, AS2-C64: what is asked for is told by Disposition-Notification-To alone. */
 static void three_headers_say_whether_and_where(void **state)
 {
     struct as2_request r;
