@@ -83,7 +83,7 @@ static void names_are_written_in_the_right_form(void **state)
 /* AS2-C128: none of these ever gets into a header, in no place. */
 static void a_value_that_would_end_the_line_is_refused(void **state)
 {
-    static const char *const bad[] = { "a\r\nX: y", "a\nb",  "a\rb",      "~\r\n",     "a\tb",
+    static const char *const bad[] = { "a\r\nX: y", "a\nb",  "a\rb",      "~\r\n",    "a\tb",
                                        "a\x01",     "a\x7f", "a\x1b[31m", "a\xC3\xA4" };
     struct arena a = { 0 };
 
