@@ -11,6 +11,7 @@
 enum {
     RACES = 4,
     POLL_MS = 50,
+    ANSWER_FIRST_MS = 10000,
     CRASHES_MAX = 3, /* of the runtime while it opened this message: as2.md 5.3 */
 };
 
@@ -22,6 +23,7 @@ struct exchange {
     struct payload_ref raw_ref; /* checkpointed: to be removed when nothing is committed */
     EVP_MD_CTX *wire;
     bool async, inline_opening, committed;
+    int64_t open_job;
     int64_t original; /* the document that has the key already */
 };
 
@@ -211,13 +213,16 @@ static bool commit(struct exchange *x, bool remember, struct span *mdn, struct e
                     arena_printf(&in->arena, "%llu octets from %s",
                                  (unsigned long long)in->d.raw.size, in->d.partner));
     if (!x->inline_opening) {
+        /* Not before the client has its 2xx: the MDN must not overtake it (as2.md 4.6). */
         struct job j = { .id = store_next_id(x->g->store),
                          .kind = JOB_OPEN,
-                         .document_id = in->d.id };
+                         .document_id = in->d.id,
+                         .not_before_ms = now + ANSWER_FIRST_MS };
 
         in->d.state = DOC_RECEIVED;
         in->d.changed_ms = now;
         store_put_document(b, &in->d);
+        x->open_job = j.id;
         store_put_job(b, &j);
         as2_remember(x->g, b, in->l, &in->d, now);
     } else {
@@ -276,6 +281,15 @@ static bool look_for_original(struct exchange *x, struct err *err)
            store_find_seen(x->g->store, x->in.d.identity_key, net_wall_ms(), &x->original, err);
 }
 
+static void answer_async(struct exchange *x)
+{
+    answer_empty(x, 200, NULL);
+    if (x->open_job == 0)
+        return;
+    store_hold_job(x->g->store, x->open_job, net_wall_ms());
+    store_wake(x->g->store);
+}
+
 static void conclude(struct exchange *x)
 {
     struct span mdn = { NULL, 0 };
@@ -298,7 +312,7 @@ static void conclude(struct exchange *x)
             if (x->inline_opening)
                 as2_in_told(&x->in);
             if (x->async)
-                answer_empty(x, 200, NULL);
+                answer_async(x);
             else if (waits)
                 answer_when_processed(x);
             else
@@ -457,29 +471,30 @@ static bool run(struct as2_in *in, struct payload_reader *raw, struct err *err)
     return ok;
 }
 
-/* Counts the attempts that ended with the runtime; the count goes with the job. */
-static bool count_attempt(struct gateway *g, const struct job *j, int64_t step, struct err *err)
+/* Counts the attempts that ended with the runtime, with the document: the job's row stays as it is,
+ * or its lease would be given back. */
+static bool count_attempt(struct gateway *g, const struct document *d, long n, struct err *err)
 {
     struct store_batch *b = store_batch_new();
-    struct job counted = *j;
+    char text[24];
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
-    counted.step = step;
+    (void)snprintf(text, sizeof(text), "%ld", n);
     if (ok) {
-        store_put_job(b, &counted);
+        store_set_prop(b, d->id, AS2_ATTEMPTS, text);
         ok = store_commit(g->store, b, err);
-        store_hold_job(g->store, j->id, net_wall_ms() + LEASE_MS);
     }
     store_batch_free(b);
     return ok;
 }
 
-static bool open_stored(struct as2_in *in, const struct job *j, struct payload_reader **raw,
-                        struct err *err)
+static bool open_stored(struct as2_in *in, struct payload_reader **raw, struct err *err)
 {
+    long attempts = atol(as2_prop(&in->d, AS2_ATTEMPTS));
+
     if (!as2_in_restore_head(in, err))
         return false;
-    if (j->step >= CRASHES_MAX) { /* parked: somebody must look at it */
+    if (attempts >= CRASHES_MAX) { /* parked: somebody must look at it */
         as2_in_begin(in, NID_undef);
         in->stopped = true;
         in->fault = AS2_UNEXPECTED;
@@ -488,7 +503,7 @@ static bool open_stored(struct as2_in *in, const struct job *j, struct payload_r
                    CRASHES_MAX);
         return true;
     }
-    return count_attempt(in->g, j, j->step + 1, err) &&
+    return count_attempt(in->g, &in->d, attempts + 1, err) &&
            payload_open(in->g->store, in->d.id, 'r', &in->d.raw, raw, err) &&
            run(in, *raw, err);
 }
@@ -500,7 +515,7 @@ void as2_open_run(struct gateway *g, const struct snapshot *sn, const struct job
     struct payload_reader *raw = NULL;
     struct store_batch *b = store_batch_new();
     struct span mdn;
-    struct err err = { 0 };
+    struct err err = { 0 }, why = { 0 };
     bool ok = in != NULL && b != NULL, committed = false;
 
     if (!ok) {
@@ -513,16 +528,16 @@ void as2_open_run(struct gateway *g, const struct snapshot *sn, const struct job
     in->d = *d; /* its texts are the caller's */
     as2_request_of(d, &in->arena, &in->request);
     as2_receipt_plan_make(&in->request, as2_receipt_policy(&l->process->as2), &in->plan);
-    ok = open_stored(in, j, &raw, &err) && as2_in_plan(in, b, true, net_wall_ms(), &mdn, &err);
+    ok = open_stored(in, &raw, &err) && as2_in_plan(in, b, true, net_wall_ms(), &mdn, &err);
     if (ok) {
         store_end_job(b, j->id);
         ok = committed = store_commit(g->store, b, &err);
     }
     if (committed)
         as2_in_told(in);
-    else if (!atomic_load(&g->ending))
-        opening_failed(g, j, d, l, err.text);
-    else if (!count_attempt(g, j, j->step, &err)) /* a stop is no crash */
+    else if (err.kind == FAIL_AGAIN)
+        job_done(g, j); /* it was opened, or refused, before */
+    else if (!count_attempt(g, d, atol(as2_prop(d, AS2_ATTEMPTS)), &why)) /* no crash */
         log_event(LOG_WARN, "as2.open.count", "document", log_num(d->id), "reason", err.text,
                   NULL);
 out:

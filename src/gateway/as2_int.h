@@ -39,6 +39,7 @@ void as2_random(char text[33]);
 #define AS2_MDN_FALLBACK "as2.mdn_url_fallback" /* ... and when not */
 #define AS2_MIC          "as2.mic"
 #define AS2_WIRE_HASH    "as2.wire_sha256"
+#define AS2_ATTEMPTS     "as2.attempts" /* of opening it, since the last one that ended well */
 #define AS2_AUTHENTIC    "as2.authenticated" /* "signature", "transport" */
 
 /* The value of a property, "" without. */

@@ -233,10 +233,12 @@ static void log_taken(const struct taking *t, const char *text, const struct err
 
 static const char *text_of(struct taking *t)
 {
-    return arena_printf(&t->arena, "%s%s%s",
-                        t->mdn.disposition == NULL ? "no disposition" : t->mdn.disposition,
-                        t->mdn.text != NULL && t->mdn.text[0] != '\0' ? ": " : "",
-                        negative(t) && t->mdn.text != NULL ? t->mdn.text : "");
+    const char *disposition =
+        t->mdn.disposition == NULL ? "no disposition" : t->mdn.disposition;
+
+    if (!negative(t) || t->mdn.text == NULL || t->mdn.text[0] == '\0')
+        return disposition;
+    return arena_printf(&t->arena, "%s: %s", disposition, t->mdn.text);
 }
 
 /* Whether the MDN may settle the message. False: *why says why not. */
@@ -329,6 +331,8 @@ static bool take_once(struct taking *t, int *status, enum as2_settled *outcome, 
                      ? snapshot_partner(t->sn, t->d.partner)
                      : snapshot_partner_of_as2(t->sn, t->src->from == NULL ? "" : t->src->from);
     honest = t->d.id != 0 && believed(t, &note, &why);
+    if (honest)
+        why = (struct err) { 0 };
     text = text_of(t);
     if (worth_keeping(t, honest) && !store(t, honest, text, note, &why, err))
         return false;

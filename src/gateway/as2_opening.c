@@ -310,6 +310,9 @@ bool as2_in_plan(struct as2_in *in, struct store_batch *b, bool stored, int64_t 
     if (in->arena.failed)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     in->d.changed_ms = now_ms;
+    if (stored) /* whoever comes second finds it in another state */
+        store_set_state(b, in->d.id, DOC_BIT(DOC_RECEIVED), DOC_RECEIVED, now_ms, NULL, NULL,
+                        NULL);
     if (in->fault != AS2_FINE)
         plan_refused(in, b, stored, now_ms);
     else if (!plan_taken(in, b, now_ms, err))
