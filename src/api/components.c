@@ -3,6 +3,18 @@
 
 #include <stdlib.h>
 
+static void put_warnings(struct json_out *o, const char *const *warnings)
+{
+    struct json_out list;
+
+    if (warnings == NULL)
+        return;
+    list = json_out_list();
+    for (; *warnings != NULL; warnings++)
+        json_add_text(&list, *warnings);
+    json_put(o, "warnings", list);
+}
+
 static struct json_out applied(const struct gateway_applied *list, size_t n)
 {
     struct json_out o = json_out_object(), all = json_out_list();
@@ -14,6 +26,7 @@ static struct json_out applied(const struct gateway_applied *list, size_t n)
         json_put_text(&one, "name", list[i].name);
         json_put_int(&one, "version", list[i].version);
         json_put_bool(&one, "unchanged", list[i].unchanged);
+        put_warnings(&one, list[i].warnings);
         json_add(&all, one);
     }
     json_put(&o, "applied", all);

@@ -73,6 +73,14 @@ static void show(struct cli *c, const json_t *answer)
                                                         : "applied" });
     }
     cli_table_end(&t, stdout, 0);
+    json_array_foreach(json_object_get(answer, "applied"), i, a)
+    {
+        const json_t *warning;
+        size_t k;
+
+        json_array_foreach(json_object_get(a, "warnings"), k, warning)
+            fprintf(stderr, "warning: %s\n", json_string_value(warning));
+    }
 }
 
 static int run(struct cli *c)

@@ -41,22 +41,35 @@ static bool parse(struct cli *c, const char *const *files, size_t n, struct comp
     return ok;
 }
 
-static void print(const struct cli *c, const struct config_problems *ps, size_t components)
+static json_t *json_list(const struct config_problems *ps)
 {
-    json_t *list, *o;
+    json_t *list = json_array();
 
-    if (!c->json) {
-        cli_problems(ps);
-        if (ps->n == 0)
-            printf(components > 0 ? "ok: settings and %zu components\n" : "ok\n", components);
-        return;
-    }
-    list = json_array();
     for (const struct config_problem *p = ps->first; p != NULL; p = p->next)
         json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s}", "file", p->file, "line",
                                               (int)p->line, "column", (int)p->column, "text",
                                               p->text));
-    o = json_pack("{s:b, s:o}", "ok", ps->n == 0, "problems", list);
+    return list;
+}
+
+static void print(const struct cli *c, const struct config_problems *ps,
+                  const struct config_problems *advice, size_t components)
+{
+    char line[1200];
+    json_t *o;
+
+    if (!c->json) {
+        cli_problems(ps);
+        for (const struct config_problem *p = advice->first; p != NULL; p = p->next) {
+            config_problem_line(p, line, sizeof(line));
+            fprintf(stderr, "warning: %s\n", line);
+        }
+        if (ps->n == 0)
+            printf(components > 0 ? "ok: settings and %zu components\n" : "ok\n", components);
+        return;
+    }
+    o = json_pack("{s:b, s:o, s:o}", "ok", ps->n == 0, "problems", json_list(ps), "warnings",
+                  json_list(advice));
     cli_print_json(o);
     json_decref(o);
 }
@@ -64,7 +77,7 @@ static void print(const struct cli *c, const struct config_problems *ps, size_t 
 static int run(struct cli *c)
 {
     const char *path = cli_config_path(c);
-    struct config_problems ps = { 0 };
+    struct config_problems ps = { 0 }, advice = { 0 };
     struct components all = { 0 };
     struct config_runtime *rt;
     const char **files;
@@ -80,12 +93,15 @@ static int run(struct cli *c)
         config_problem_add(&ps, path, 0, 0, "the components do not fit together");
     if (rt == NULL && ps.n == 0)
         config_problem_add(&ps, path, 0, 0, "the settings cannot be read");
-    print(c, &ps, all.n);
+    for (size_t i = 0; ps.n == 0 && i < all.n; i++)
+        config_advise(rt, all.list, all.n, all.list[i], &advice);
+    print(c, &ps, &advice, all.n);
     status = ps.n == 0 ? CLI_DONE : CLI_REFUSED;
     for (size_t i = 0; i < all.n; i++)
         config_component_free(all.list[i]);
     free(all.list);
     config_problems_free(&ps);
+    config_problems_free(&advice);
     config_runtime_free(rt);
     return status;
 }
@@ -94,8 +110,10 @@ const struct cli_command cmd_check = {
     .name = "check",
     .help = "check settings and component files without a runtime",
     .usage = "[--config FILE] [FILE|DIRECTORY...]",
-    .more = "Each problem is one line, `file:line:column: what is wrong`. The component files "
-            "are checked as if they were all that is deployed.",
+    .more =
+        "Each problem is one line, `file:line:column: what is wrong`; a line with `warning:` "
+        "is about something that is allowed, but probably not meant. The component files "
+        "are checked as if they were all that is deployed.",
     .example = "waybill check --config waybill.yaml components/\n",
     .args_max = SIZE_MAX,
     .run = run,

@@ -305,15 +305,20 @@ static void check_process(struct check *c, const struct config_process *p)
             p->from_partner);
 }
 
-static void check_component(struct check *c, const struct config_component *x)
+void check_look_at(struct check *c, const struct config_component *x, char what[100])
 {
-    char what[100];
-
-    (void)snprintf(what, sizeof(what), "%s %s", config_kind_name(x->kind), x->name);
+    (void)snprintf(what, 100, "%s %s", config_kind_name(x->kind), x->name);
     c->file = x->file;
     c->what = what;
     c->places = x->places;
     c->at = x->at;
+}
+
+static void check_component(struct check *c, const struct config_component *x)
+{
+    char what[100];
+
+    check_look_at(c, x, what);
     schema_visit(component_mappings[x->kind], x, check_row, c);
     if (x->kind == CONFIG_PARTNER) {
         check_partner(c, &x->u.partner);
@@ -337,20 +342,29 @@ static void check_twice(struct check *c)
     }
 }
 
+bool check_begin(struct check *c, const struct config_runtime *rt,
+                 struct config_component *const *all, size_t n, struct config_problems *ps)
+{
+    *c = (struct check) { .n = n, .ps = ps, .rt = rt };
+    c->sorted = calloc(n + 1, sizeof(struct config_component *));
+    if (c->sorted == NULL)
+        return false;
+    if (n > 0)
+        memcpy(c->sorted, all, n * sizeof(struct config_component *));
+    qsort(c->sorted, n, sizeof(struct config_component *), by_name);
+    return true;
+}
+
 bool config_check(const struct config_runtime *rt, struct config_component *const *all,
                   size_t n, struct config_problems *ps)
 {
-    struct check c = { .n = n, .ps = ps, .rt = rt };
+    struct check c;
     size_t before = ps->n;
 
-    c.sorted = calloc(n + 1, sizeof(struct config_component *));
-    if (c.sorted == NULL) {
+    if (!check_begin(&c, rt, all, n, ps)) {
         config_problem_add(ps, NULL, 0, 0, "out of memory");
         return false;
     }
-    if (n > 0)
-        memcpy(c.sorted, all, n * sizeof(struct config_component *));
-    qsort(c.sorted, n, sizeof(struct config_component *), by_name);
     check_twice(&c);
     if (rt != NULL) {
         c.file = rt->file;

@@ -101,7 +101,7 @@ static void type(struct text *t, const struct row *row)
     };
 
     if (row->refers != REFERS_NOWHERE) {
-        text_put(t, "%s", kinds[row->refers]);
+        text_put(t, row->type == ROW_TEXTS ? "list of %ss" : "%s", kinds[row->refers]);
     } else if (row->words != NULL) {
         text_put(t, row->type == ROW_TEXTS ? "list of some of" : "one of");
         for (const struct word *w = row->words; w->name != NULL; w++)

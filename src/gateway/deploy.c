@@ -193,6 +193,29 @@ static void fill_versions(struct gateway *g, struct gateway_applied *list, size_
     arena_free(&a);
 }
 
+/* What is allowed and probably not meant: told to who applies it, and logged. */
+static void advise(struct gateway *g, struct config_component **all, size_t all_n,
+                   const struct config_component *x, bool log, struct gateway_applied *out,
+                   struct arena *a)
+{
+    struct config_problems advice = { 0 };
+    const char **list = NULL;
+    size_t n = 0;
+
+    config_advise(g->rt, all, all_n, x, &advice);
+    if (advice.n > 0)
+        list = arena_take(a, sizeof(*list) * (advice.n + 1));
+    for (const struct config_problem *p = advice.first; list != NULL && p != NULL;
+         p = p->next) {
+        list[n++] = arena_text(a, p->text);
+        if (log)
+            log_event(LOG_WARN, "component.warning", out->kind, out->name, "reason", p->text,
+                      NULL);
+    }
+    out->warnings = list;
+    config_problems_free(&advice);
+}
+
 static bool apply_parsed(struct gateway *g, struct config_component **fresh, size_t n,
                          bool dry_run, const char *who, struct arena *a,
                          struct gateway_applied **list, struct config_problems *ps,
@@ -223,6 +246,8 @@ static bool apply_parsed(struct gateway *g, struct config_component **fresh, siz
         dry_run || (store_changes(g, sn, fresh, n, *list, who, err) && gateway_rebuild(g, err));
     if (ok)
         fill_versions(g, *list, n);
+    for (size_t i = 0; ok && i < n; i++)
+        advise(g, all, all_n, fresh[i], !dry_run && !(*list)[i].unchanged, &(*list)[i], a);
 out:
     snapshot_put(sn);
     return ok;

@@ -48,6 +48,7 @@ struct as2_out {
     const struct certificate *server_ssl; /* pinned leaf or authority; NULL: the system's */
     const struct certificate *client;     /* ours, shown as TLS client; NULL: none */
     const char *error;                    /* why nothing can be posted to it, NULL: fine */
+    const char *send_error; /* why no message can be sent, though MDNs perhaps; NULL: fine */
 };
 
 struct identity {

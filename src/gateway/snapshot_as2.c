@@ -71,6 +71,16 @@ void as2_partner_fill(struct snapshot *sn, const struct config_runtime *rt, stru
         snapshot_usable(sn, cfg->server_ssl_certificate, "server_ssl_certificate", &why);
     out->client = snapshot_usable(sn, cfg->client_certificate, "client_certificate", &why);
     out->error = why;
+    if (why != NULL)
+        out->send_error = why;
+    else if (cfg->url == NULL)
+        out->send_error =
+            arena_printf(&sn->arena, "partner '%s' has no as2.url: where to post to", p->name);
+    else if (cfg->send.mdn == MDN_ASYNC && rt->as2_server.mdn_url == NULL)
+        out->send_error = arena_printf(&sn->arena,
+                                       "send: {mdn: async} of partner '%s' needs "
+                                       "as2_server.mdn_url in waybill.yaml",
+                                       p->name);
 }
 
 static void resolve_from(struct snapshot *sn, const struct config_runtime *rt,

@@ -178,6 +178,9 @@ static void test_components_are_applied_and_problems_have_their_place(void **sta
     assert_int_equal(ask("POST", "/api/v1/components?file=a%20b.yaml&dry_run=1", yaml), 200);
     assert_string_equal(fake.asked, "apply a b.yaml 14 dry");
     assert_string_equal(member("applied.0.version"), "3");
+    assert_string_equal(member("applied.0.warnings"), "missing");
+    assert_int_equal(ask("POST", "/api/v1/components?file=x.yaml", yaml), 200);
+    assert_string_equal(member("applied.0.warnings.0"), "\"partner acme: mind the gap\"");
     fake.fail_wire = 422;
     assert_int_equal(ask("POST", "/api/v1/components?file=x.yaml", yaml), 422);
     assert_string_equal(member("problems.0.file"), "\"x.yaml\"");
