@@ -80,10 +80,15 @@ struct cms_layer {
     enum cms_kind kind;
     char algorithm[64];              /* cipher, or digest of the signer that verified */
     bool trusted;                    /* signed: by one of the certificates given      */
-    X509 *signer;                    /* which of them; borrowed from the options      */
+    X509 *signer;                    /* which of them; borrowed; NULL: vouched for    */
     uint8_t digest[EVP_MAX_MD_SIZE]; /* signed: of the content                   */
     size_t digest_n;
 };
+
+/* clang-format off */
+typedef bool cms_vouch(const void *context, X509 *signer, STACK_OF(X509) *inside);
+/* clang-format on */
+enum { CMS_INSIDE_MAX = 100, CMS_VOUCH_MAX = 10 }; /* certificates, and questions, a message */
 
 struct cms_open_options {
     /* our keys: current, previous, next; the one a recipient info names is used */
@@ -94,6 +99,11 @@ struct cms_open_options {
      * without, it is opened as not .trusted. Whether there was one at all: cms_open_layers(). */
     X509 *const *signers;
     size_t signers_n;
+    /* Asked about a certificate that came with the message and that a signature names, when none of
+     * signers made it: whether an authority that is configured answers for it. inside: all that
+     * came, none of them trusted by itself. Such a layer is .trusted without .signer. NULL: no. */
+    cms_vouch *vouch;
+    const void *vouch_context;
     /* algorithms allowed; NULL: RFC defaults (AES-CBC/GCM, 3DES; SHA-1, SHA-2, SHA3) */
     bool (*cipher_allowed)(int nid);
     bool (*digest_allowed)(int nid);

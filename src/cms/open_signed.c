@@ -232,6 +232,7 @@ static void record(struct peel *p, const struct signed_data *s, int nid)
 struct search {
     const char *why; /* the last one by a certificate of ours failed */
     int refused;     /* its digest is not allowed                    */
+    unsigned asked;  /* how often somebody was asked to vouch        */
 };
 
 static bool defaults_allow(int nid)
@@ -262,6 +263,30 @@ static bool try_signer(struct peel *p, CMS_ContentInfo *cms, CMS_SignerInfo *si,
     return false;
 }
 
+/* Tries one signer against the certificates inside that somebody vouches for. */
+static bool try_inside(struct peel *p, CMS_ContentInfo *cms, CMS_SignerInfo *si,
+                       struct search *search)
+{
+    bool (*allowed)(int) = p->o->digest_allowed != NULL ? p->o->digest_allowed : defaults_allow;
+    STACK_OF(X509) *certs = p->o->vouch == NULL ? NULL : CMS_get1_certs(cms);
+    int n = certs == NULL ? 0 : sk_X509_num(certs);
+
+    for (int k = 0; k < n && n <= CMS_INSIDE_MAX && !p->layer->trusted; k++) {
+        X509 *cert = sk_X509_value(certs, k);
+
+        if (CMS_SignerInfo_cert_cmp(si, cert) != 0 || search->asked++ >= CMS_VOUCH_MAX ||
+            !p->o->vouch(p->o->vouch_context, cert, certs))
+            continue;
+        if (!allowed(signer_digest(si)))
+            search->refused = signer_digest(si);
+        else
+            p->layer->trusted = verify(p->own, cms, si, cert, &search->why);
+    }
+    sk_X509_pop_free(certs, X509_free);
+    ERR_clear_error();
+    return p->layer->trusted;
+}
+
 /* Nobody trusted signed. Is the message at least as somebody made it? Asked for cms_open_doubt()
  * only: a certificate inside the message proves that, and nothing else. */
 static void look_whole(struct peel *p, CMS_ContentInfo *cms, STACK_OF(CMS_SignerInfo) * signers,
@@ -290,21 +315,21 @@ static bool verdict(struct peel *p, CMS_ContentInfo *cms, struct err *err)
 {
     STACK_OF(CMS_SignerInfo) *signers = CMS_get0_SignerInfos(cms);
     int n = signers != NULL ? sk_CMS_SignerInfo_num(signers) : 0;
-    struct search search = { NULL, NID_undef };
+    struct search search = { NULL, NID_undef, 0 };
 
     if (p->walk.absent && !p->detached && n > 0)
         return REFUSE(err, CMS_FORMAT, "signed data: the content is missing");
     for (int i = 0; i < n; i++) {
         CMS_SignerInfo *si = sk_CMS_SignerInfo_value(signers, i);
 
-        if (try_signer(p, cms, si, &search)) {
+        if (try_signer(p, cms, si, &search) || try_inside(p, cms, si, &search)) {
             record(p, p->own, signer_digest(si));
             return true;
         }
     }
     if (n > 0)
         record(p, p->own, signer_digest(sk_CMS_SignerInfo_value(signers, 0)));
-    if (p->o->signers_n == 0)
+    if (p->o->signers_n == 0 && p->o->vouch == NULL)
         return true; /* nobody is trusted, and nobody is asked for */
     look_whole(p, cms, signers, search.why != NULL);
     if (search.why != NULL)

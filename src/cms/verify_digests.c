@@ -10,6 +10,7 @@ struct judge {
     size_t n;
     struct cms_layer *layer;
     CMS_ContentInfo *cms;
+    unsigned asked; /* how often somebody was asked to vouch */
 };
 
 static const struct cms_digest *find(const struct judge *j, int nid)
@@ -84,6 +85,31 @@ static bool judge_signer(struct judge *j, CMS_SignerInfo *si, bool *known, struc
     return !*known;
 }
 
+/* The same with the certificates inside that somebody vouches for. */
+static bool judge_inside(struct judge *j, CMS_SignerInfo *si, bool *known, struct err *err)
+{
+    STACK_OF(X509) *certs = j->o->vouch == NULL ? NULL : CMS_get1_certs(j->cms);
+    int n = certs == NULL ? 0 : sk_X509_num(certs);
+    struct span digest;
+    bool ok = true, good = false;
+
+    for (int k = 0; ok && !good && k < n && n <= CMS_INSIDE_MAX; k++) {
+        X509 *cert = sk_X509_value(certs, k);
+
+        if (!signer_names(si, cert) || j->asked++ >= CMS_VOUCH_MAX ||
+            !j->o->vouch(j->o->vouch_context, cert, certs))
+            continue;
+        if (!*known && !j->layer->trusted)
+            record(j, si);
+        *known = true;
+        ok = digest_for(j, si, &digest, err);
+        good = ok && signer_verify(j->cms, si, cert, digest, err);
+        j->layer->trusted = j->layer->trusted || good;
+    }
+    sk_X509_pop_free(certs, X509_free);
+    return ok && (good || !*known);
+}
+
 /* Nobody is trusted, and nobody is asked for: the content at least is what was signed. */
 static bool judge_whole(struct judge *j, CMS_SignerInfo *si, struct err *err)
 {
@@ -104,12 +130,14 @@ static bool judge_all(struct judge *j, struct err *err)
     if (n == 0)
         return REFUSE(err, CMS_INTEGRITY, "signature: nobody signed");
     record(j, sk_CMS_SignerInfo_value(signers, 0));
-    if (j->o->signers_n == 0)
+    if (j->o->signers_n == 0 && j->o->vouch == NULL)
         return judge_whole(j, sk_CMS_SignerInfo_value(signers, 0), err);
     for (int i = 0; i < n; i++) {
+        CMS_SignerInfo *si = sk_CMS_SignerInfo_value(signers, i);
         bool known;
 
-        if (!judge_signer(j, sk_CMS_SignerInfo_value(signers, i), &known, err)) {
+        if (!judge_signer(j, si, &known, err) ||
+            (!known && !judge_inside(j, si, &known, err))) {
             j->layer->trusted = false;
             j->layer->signer = NULL;
             return false;

@@ -95,8 +95,7 @@ bool response_verify(const struct snapshot *sn, const struct document *d,
         err->kind = FAIL_TRUST;
         return false;
     }
-    o.signers = signers.list;
-    o.signers_n = signers.n;
+    security_trust(&o, &signers);
     if (!cms_open_octets(&o, r->sig, RESPONSE_CONTENT_MAX, &got, &got_n, layers, &layers_n,
                          err)) {
         err->kind = FAIL_TRUST;

@@ -313,8 +313,8 @@ static bool open_stages(struct gateway *g, const struct snapshot *sn, const stru
     o.want_n = la->n;
     o.keys = la->keys.list;
     o.keys_n = la->keys.n;
-    o.signers = la->signers.list;
-    o.signers_n = la->signers.n;
+    if ((f->sec & 2) != 0)
+        security_trust(&o, &la->signers);
     *pipe = cms_open_new(&o, err);
     return *pipe != NULL;
 }

@@ -24,9 +24,12 @@ bool suite_of(unsigned ciph, struct suite *out);
 struct trusted {
     X509 *list[CERTIFICATES_MAX];
     size_t n;
+    const struct certificate *authority; /* it has issued_to; NULL: only those of the list */
 };
 MUST_CHECK bool security_trusted(const struct snapshot *sn, const char *name,
                                  const char *setting, struct trusted *out, struct err *err);
+/* Puts them into the options, which borrow t. */
+void security_trust(struct cms_open_options *o, const struct trusted *t);
 struct own_keys {
     struct cms_signer list[CERTIFICATES_MAX];
     size_t n;

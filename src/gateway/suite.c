@@ -1,6 +1,7 @@
 /* Cipher suites by SFIDCIPH, and the certificates of the seven settings. */
 #include "gateway/security.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 
 static const struct {
@@ -77,12 +78,49 @@ bool security_trusted(const struct snapshot *sn, const char *name, const char *s
         return false;
     n = pki_set_accept(&c->set, net_wall_ms() / 1000, all, CERTIFICATES_MAX);
     out->n = 0;
+    out->authority = c->cfg->issued_to != NULL ? c : NULL;
     for (size_t i = 0; i < n; i++)
         if (pki_usage_allows(all[i], PKI_SIGN))
             out->list[out->n++] = all[i];
-    return out->n > 0 ||
+    return out->n > 0 || (out->authority != NULL && n > 0) ||
            FAIL(err, FAIL_TRUST, NERP_SIGNATURE,
                 "%s: no certificate of '%s' is valid today and may sign", setting, name);
+}
+
+/* The subject is compared as `waybill certificates show` writes it. What is escaped there could
+ * look like another part of the name to a pattern that does not expect it. */
+static bool subject_fits(const char *pattern, const char *subject)
+{
+    return (strchr(subject, '\\') == NULL || strchr(pattern, '\\') != NULL) &&
+           fnmatch(pattern, subject, FNM_NOESCAPE) == 0;
+}
+
+/* clang-format off */
+static bool vouch(const void *context, X509 *signer, STACK_OF(X509) *inside)
+/* clang-format on */
+{
+    const struct certificate *c = ((const struct trusted *)context)->authority;
+    const char *why = "its subject does not fit issued_to";
+    char subject[1024];
+
+    pki_subject(signer, subject, sizeof(subject));
+    if (subject_fits(c->cfg->issued_to, subject)) {
+        why = "it may not sign (key usage)";
+        if (pki_usage_allows(signer, PKI_SIGN) &&
+            pki_chain_ok(signer, inside, c->anchors, net_wall_ms() / 1000, &why))
+            return true;
+    }
+    log_event(LOG_WARN, "certificate.signer_refused", "certificate", c->name, "subject",
+              subject, "reason", why, NULL);
+    return false;
+}
+
+void security_trust(struct cms_open_options *o, const struct trusted *t)
+{
+    o->signers = t->list;
+    o->signers_n = t->n;
+    o->vouch = t->authority != NULL ? vouch : NULL;
+    o->vouch_context = t;
 }
 
 bool security_keys(const struct snapshot *sn, const char *name, const char *setting,

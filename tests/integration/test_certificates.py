@@ -6,10 +6,12 @@ import os
 import pathlib
 import re
 import sqlite3
+import ssl
 import subprocess
 
 import pytest
 
+import oftp
 import waybill
 from scene import apply, post
 
@@ -457,6 +459,100 @@ def test_a_certificate_must_come_from_the_authority_it_is_configured_with(gatewa
     assert r.returncode == 1, 'what others trust is not deleted'
 
 
+@pytest.fixture(scope='module')
+def house(tmp_path_factory):
+    """A gateway, and an authority with an intermediate one and a stranger."""
+    where = tmp_path_factory.mktemp('house')
+    ca = waybill.Authority(where / 'ca', 'House CA', algorithm='rsa:2048')
+    sub = intermediate(ca, where / 'sub', 'House Sub')
+    other = waybill.Authority(where / 'other', 'Other CA', algorithm='rsa:2048')
+    with waybill.Gateway(where / 'plant', settings={'runtime': {'crl_check': '1s'}}) as g:
+        g.ca, g.sub, g.other, g.number = ca, sub, other, 0
+        yield g
+
+
+def signed_file(house, where, component, signer, *inside):
+    """The document made of a file whose signature brings the certificates `inside`; `component`:
+    settings of signature_verification_certificate."""
+    house.number += 1
+    n = house.number
+    inbox = where / f'in-{n}'
+    inbox.mkdir()
+    apply(house, {'certificate': f'sign-{n}', **component},
+          {'identity': f'us-{n}', 'oftp2': {'odette_id': f'OPLANT{n}', 'password': 'PWB'}},
+          {'partner': f'acme-{n}', 'oftp2': {
+              'odette_id': f'OACME{n}', 'password': 'PWA',
+              'signature_verification_certificate': f'sign-{n}'}},
+          {'process': f'in-{n}', 'start': {'listen': 'oftp2-server', 'operation': {
+              'from': {'partner': f'acme-{n}'}, 'to': {'identity': f'us-{n}'}}},
+           'steps': [{'write': {'directory': str(inbox)}}]})
+    (where / 'in').write_bytes(b'some EDI')
+    (where / 'inside.pem').write_text(''.join(c.pem() for c in inside))
+    more = ['-certfile', where / 'inside.pem'] if inside else []
+    data = openssl('cms', '-sign', '-binary', '-nodetach', '-outform', 'DER', '-in', where / 'in',
+                   '-signer', signer.cert, '-inkey', signer.key, '-nocerts', *more)
+    with oftp.Peer.connect('127.0.0.1', house.port, f'OACME{n}', 'PWA', timeout=20) as me:
+        me.log_on()
+        assert me.send_file(oftp.File(data, sec=2, env=1, ciph=4, dsn='DATA', orig=f'OACME{n}',
+                                      dest=f'OPLANT{n}')).taken
+        me.run()
+
+    def there():
+        found = house.get(f'/api/v1/documents?partner=acme-{n}')['documents']
+        return next((d for d in found if d['state'] in ('processed', 'refused')), None)
+    d = waybill.wait_until(there, 20)
+    assert (d['state'] == 'processed') == bool(list(inbox.iterdir()))
+    return d['state']
+
+
+def authority(*certs, to='CN=acme*', where=None, **more):
+    text = ''.join(c.pem() for c in certs)
+    return {'pem': text, **({'issued_to': to} if to else {}), **more}
+
+
+def test_an_authority_answers_for_the_signer_it_is_configured_for(house, tmp_path):
+    """The certificate of the signer comes with the message; trust comes from `issued_to`."""
+    ca, sub, other = house.ca, house.sub, house.other
+    acme, below = ca.issue('acme one'), sub.issue('acme two')
+    evil, strange = ca.issue('evil'), other.issue('acme one')
+    old, no_sign = ca.expired('acme old'), ca.issue('acme enc', key_usage='keyEncipherment')
+    file = lambda *a, **k: signed_file(house, tmp_path, *a, **k)
+    assert file(authority(ca), acme, acme) == 'processed'
+    assert file(authority(ca), below, below, sub) == 'processed', 'with the intermediate inside'
+    assert file(authority(ca, sub), below, below) == 'processed', 'with the intermediate here'
+    assert file(authority(sub), below, below) == 'processed'
+    assert file(authority(ca), below, below) == 'refused', 'the intermediate is nowhere'
+    assert file(authority(sub), acme, acme) == 'refused', 'issued by another than the one named'
+    assert file(authority(ca, to=None), acme, acme) == 'refused', 'only the certificate itself'
+    assert file(authority(ca), evil, evil) == 'refused', 'issued to somebody else'
+    assert file(authority(ca), strange, strange, other) == 'refused', 'its authority came with it'
+    assert file(authority(ca), old, old) == 'refused'
+    assert file(authority(ca), no_sign, no_sign) == 'refused'
+    assert file(authority(ca), acme) == 'refused', 'the certificate is nowhere'
+    assert file(authority(acme, to=None), acme) == 'processed', 'pinned'
+    assert file(authority(below, to='*'), acme, acme) == 'refused', 'no authority at all'
+    assert len(house.log_lines(r'certificate\.signer_refused.*issued_to')) == 1
+
+
+def test_a_name_that_only_looks_like_the_partner_does_not_fit(house, tmp_path):
+    forged = house.ca.issue('evil, CN=acme')
+    assert signed_file(house, tmp_path, authority(house.ca, to='*CN=acme'), forged,
+                       forged) == 'refused'
+    house.wait_log(r'certificate\.signer_refused.*evil.*issued_to')
+
+
+def test_a_signer_whom_the_authority_revoked_is_refused(house, tmp_path):
+    """OFTP2-C142 where trust comes from an authority."""
+    acme, lists = house.ca.issue('acme three'), Lists(house.ca, tmp_path / 'crl.pem')
+    lists.write()
+    component = authority(house.ca, crl_file=str(lists.path))
+    assert signed_file(house, tmp_path, component, acme, acme) == 'processed'
+    lists.write(acme)
+    house.cli('reload')
+    assert signed_file(house, tmp_path, component, acme, acme) == 'refused'
+    house.wait_log(r'certificate\.signer_refused.*acme three.*revoked')
+
+
 # ---- revocation -----------------------------------------------------------------------------
 
 
@@ -531,3 +627,78 @@ def test_a_list_of_nobody_concerned_is_not_enough_when_strict(gateway, ca, tmp_p
           {**c.component('d'), 'crl_file': str(lists.path)})
     assert 'no list of its issuer' in listed(gateway, 'c')['problem']
     assert listed(gateway, 'd')['state'] == 'ok'
+
+
+def test_tls_refuses_a_client_its_authority_has_revoked(tmp_path, ca):
+    lists = Lists(ca, tmp_path / 'crl.pem')
+    good, bad, ours = ca.issue('good client'), ca.issue('bad client'), ca.issue('localhost')
+    lists.write(bad)
+    endpoint = {'host': '127.0.0.1', 'port': 0, 'session_level_encryption': True,
+                'server_ssl_certificate': 'tls', 'require_client_ssl': True,
+                'trusted_certificates': 'ca'}
+    with waybill.Gateway(tmp_path / 'g', endpoints=[endpoint], components=[
+            ours.component('tls'), {'certificate': 'ca', 'file': ca.cert,
+                                    'crl_file': str(lists.path)}]) as g:
+        def call(cert):
+            r = subprocess.run(['openssl', 's_client', '-connect', f'127.0.0.1:{g.tls_port}',
+                                '-cert', cert.cert, '-key', cert.key, '-CAfile', ca.cert],
+                               input=b'', capture_output=True, timeout=30)
+            return r.stdout.decode(errors='replace') + r.stderr.decode(errors='replace')
+        call(bad)
+        g.wait_log(r'certificate is not trusted: certificate revoked')
+        mark = len(g.log_lines('not trusted'))
+        call(good)
+        assert len(g.log_lines('not trusted')) == mark
+
+
+def test_tls_accepts_old_and_new_of_a_roll_over(tmp_path, ca):
+    """Every certificate of the component is trusted, not only its first one."""
+    other = waybill.Authority(tmp_path / 'other', 'Other CA', algorithm='rsa:2048')
+    ours = ca.issue('localhost')
+    endpoint = {'host': '127.0.0.1', 'port': 0, 'session_level_encryption': True,
+                'server_ssl_certificate': 'tls', 'require_client_ssl': True,
+                'trusted_certificates': 'ca'}
+    with waybill.Gateway(tmp_path / 'g', endpoints=[endpoint], components=[
+            ours.component('tls'), {'certificate': 'ca', 'file': ca.cert}]) as g:
+        g.cli('certificates', 'import', 'ca', other.cert, '--next')
+        for cert in (ca.issue('one'), other.issue('two')):
+            subprocess.run(['openssl', 's_client', '-connect', f'127.0.0.1:{g.tls_port}', '-cert',
+                            cert.cert, '-key', cert.key, '-CAfile', ca.cert], input=b'',
+                           capture_output=True, timeout=30)
+        assert not g.log_lines('not trusted')
+
+
+@pytest.mark.parametrize('which,fits', [('itself', True), ('issued', True), ('expired', False),
+                                        ('below its issuer', False), ('revoked', False)])
+def test_a_client_certificate_must_be_agreed_valid_and_not_revoked(tmp_path, ca, which, fits):
+    lists = Lists(ca, tmp_path / 'crl.pem')
+    ours, client = ca.issue('localhost'), ca.issue(f'client {which}')
+    if which == 'expired':
+        client = ca.expired('client expired')
+    lists.write(*([client] if which == 'revoked' else []))
+    agreed = {'certificate': 'theirs', 'file': client.cert}
+    if which in ('issued', 'revoked'):
+        agreed = {'certificate': 'theirs', 'file': ca.cert, 'crl_file': str(lists.path)}
+    if which == 'below its issuer':
+        # pinned with its issuer behind it: the issuer's other certificates are strangers'
+        (tmp_path / 'chain.pem').write_text(ours.pem() + ca.pem())
+        agreed['file'] = str(tmp_path / 'chain.pem')
+    with waybill.Gateway(tmp_path / 'g', tls='tls', components=[
+            ours.component('tls'), agreed,
+            {'identity': 'us', 'oftp2': {'odette_id': 'OPLANT', 'password': 'PWB'}},
+            {'partner': 'acme', 'oftp2': {'odette_id': 'OACME', 'password': 'PWA',
+                                          'client_ssl_certificate': 'theirs'}},
+            {'process': 'in', 'start': {'listen': 'oftp2-server', 'operation': {
+                'from': {'partner': 'acme'}, 'to': {'identity': 'us'}}}, 'steps': []}]) as g:
+        tls = ssl.create_default_context(cafile=ca.cert)
+        tls.load_cert_chain(client.cert, client.key)
+        with oftp.Peer.connect('127.0.0.1', g.tls_port, 'OACME', 'PWA', timeout=20,
+                               tls=tls) as me:
+            if fits:
+                me.log_on()
+                assert me.run() == 0
+                return
+            me.expect('SSRM')
+            me.send('SSID', **me.own)
+            me.expect_esid(3)
+        assert 'not the one agreed' in g.log()
