@@ -70,7 +70,7 @@ static bool is_block(struct span s, bool *more)
            ((s.p[n] >= 'A' && s.p[n] <= 'Z') || (s.p[n] >= 'a' && s.p[n] <= 'z') ||
             (n > 0 && (s.p[n] == '-' || (s.p[n] >= '0' && s.p[n] <= '9')))))
         n++;
-    *more = n == s.n && n < NAME_MAX_ASKED;
+    *more = n == s.n;
     return n > 0 && n < s.n && s.p[n] == ':' &&
            !span_is(span_of(s.p, n), "UNA"); /* EDIFACT's first segment */
 }

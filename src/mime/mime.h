@@ -85,9 +85,9 @@ struct mime_entity_events {
 };
 /* An entity is pushed in. Its header block is collected (MIME_HEAD_MAX). One that begins with the
  * empty line has none; one that ends before an empty line is refused. headerless: octets that begin
- * neither with the empty line nor with a letter, letters, digits or '-' and a colon (EDIFACT's "UNA:"
- * apart) are the body of an entity without a block; head() gets no fields and no octets then, no
- * octets at all are an empty body. events, context and the arena are borrowed. NULL: memory is
+ * neither with the empty line nor with a letter, up to 127 letters, digits or '-' and a colon
+ * (EDIFACT's "UNA:" apart) are the body of an entity without a block; head() gets no fields and no
+ * octets then, no octets at all are an empty body. events, context and the arena are borrowed. NULL: memory is
  * out. */
 struct sink *mime_entity_new(const struct mime_entity_events *events, void *context,
                              struct arena *a, bool headerless);

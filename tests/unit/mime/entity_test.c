@@ -198,6 +198,27 @@ static void a_long_body_without_line_ends_is_headerless(void **state)
     bytes_free(&b);
 }
 
+/* AS2-C127: a longer first word is no field name, in any cut. */
+static void as2_c127_names_that_begin_a_block_up_to_the_limit(void **state)
+{
+    struct err err;
+
+    (void)state;
+    for (size_t n = 127; n <= 130; n++) {
+        struct bytes b = { 0 };
+
+        while (b.n < n)
+            bytes_text(&b, "n");
+        bytes_text(&b, ": x\r\n\r\nbody");
+        for (size_t chunk = 1; chunk < 150; chunk++) {
+            assert_true(read_entity(bytes_span(&b), true, chunk, &err));
+            CHECK_EQ(fields, n <= 128);
+            CHECK_EQ(body.n, n <= 128 ? 4 : b.n);
+        }
+        bytes_free(&b);
+    }
+}
+
 static void truncated_and_damaged_entities_are_read_or_refused(void **state)
 {
     static const char good[] = "Content-Type: a/b;\r\n c=d\r\nX: y\r\n\r\nbody";
@@ -269,6 +290,7 @@ int main(void)
         cmocka_unit_test(as2_c127_header_blocks_up_to_the_limit),
         cmocka_unit_test(endless_headers_are_refused_early),
         cmocka_unit_test(a_long_body_without_line_ends_is_headerless),
+        cmocka_unit_test(as2_c127_names_that_begin_a_block_up_to_the_limit),
         cmocka_unit_test(truncated_and_damaged_entities_are_read_or_refused),
         cmocka_unit_test(the_event_may_refuse_or_let_the_body_go_nowhere),
     };
