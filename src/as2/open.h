@@ -12,7 +12,9 @@ enum {
 };
 
 struct as2_payload {
-    size_t index;           /* 0, or of a part of multipart/related or mixed, root first  */
+    /* 0; of a part of multipart/related or mixed: 0 for the root, 1 and up for the others. Parts are
+     * told in the order they come, the root wherever it stands; `start` that names no part: no 0. */
+    size_t index;
     const char *type;       /* Content-Type's value with parameters; NULL: none was there */
     const char *file_name;  /* as given, not made safe; NULL: none       */
     const char *content_id; /* NULL: none */
@@ -25,6 +27,8 @@ struct as2_open_options {
     size_t keys_n;
     X509 *const *signers; /* of this partner */
     size_t signers_n;
+    cms_vouch *vouch; /* as in struct cms_open_options; NULL: nobody */
+    const void *vouch_context;
     bool (*cipher_allowed)(int nid); /* NULL: the defaults of as2.md 7.3 */
     bool (*digest_allowed)(int nid);
     uint64_t content_max; /* octets of payload, and of decompressed content; 0: none */
@@ -48,7 +52,7 @@ struct as2_opened {
     bool trusted; /* signed by one of the signers, verified      */
     char cipher[64], digest[64], signer_digest_spelling[32];
     X509 *signer;             /* borrowed from the options                   */
-    char signer_subject[256]; /* of the certificate in the message when nobody we know signed */
+    char signer_subject[256]; /* of the certificate in the message when .signer is NULL */
     int signature_digest;     /* NID, NID_undef without signature       */
     struct as2_mic mic;       /* .n 0: its source was never known       */
     const char *mic_spelling;

@@ -100,7 +100,7 @@ static void note_signer(struct as2_open *o, struct span signature)
 
         (void)EVP_Digest(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value),
                          o->found.signature_hash, NULL, cms_digest(NID_sha256), NULL);
-        if (!o->found.trusted)
+        if (o->found.signer == NULL)
             (void)note_subject(o, cms, si);
     }
     CMS_ContentInfo_free(cms);
@@ -181,6 +181,8 @@ bool open_verify(struct as2_open *o, const char *micalg, struct span signature, 
 {
     const struct cms_open_options options = { .signers = o->o.signers,
                                               .signers_n = o->o.signers_n,
+                                              .vouch = o->o.vouch,
+                                              .vouch_context = o->o.vouch_context,
                                               .digest_allowed = o->o.digest_allowed };
     struct cms_layer layer;
     size_t used;
