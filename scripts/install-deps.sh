@@ -8,7 +8,7 @@ packages() {
     build)
         echo build-essential meson ninja-build pkg-config libssl-dev libsqlite3-dev \
             libcurl4-openssl-dev libyaml-dev libjansson-dev libhttp-parser-dev zlib1g-dev \
-            libisal-dev python3 openssl procps
+            libisal-dev libxmlsec1-dev python3 openssl procps
         ;;
     test) echo libcmocka-dev python3-pytest git ;;
     check) echo clang-14 clang-format-14 git python3 ;;

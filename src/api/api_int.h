@@ -94,7 +94,7 @@ api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;
 api_handler api_documents, api_document, api_document_do, api_receipts, api_jobs;
 api_handler api_document_octets, api_send;
-api_handler api_exchange, api_exchange_pending; /* exchange.c */
+api_handler api_exchange, api_exchange_pending, api_trust_list; /* exchange.c */
 api_handler api_sessions, api_partner_call, api_partner_test, api_trace;
 
 #endif

@@ -1,4 +1,4 @@
-/* Certificate exchange: what waits for an operator, and sending ours. */
+/* Certificate exchange: what waits for an operator, and sending ours; trust lists. */
 #include "api/api_int.h"
 
 #include <stdlib.h>
@@ -73,4 +73,28 @@ void api_exchange_pending(struct api_call *c)
     }
     json_put(&o, "certificates", all);
     api_json(c, 200, o);
+}
+
+void api_trust_list(struct api_call *c)
+{
+    struct json_out o;
+    const char *text = NULL;
+    int64_t version = 0;
+    struct err err;
+    size_t n;
+    uint8_t *xml = api_body(c, &n);
+
+    if (xml == NULL)
+        return;
+    if (gateway_trust_list(c->gateway, c->arg[0], http_query(c->r, "signer"), span_of(xml, n),
+                           c->who, &c->r->arena, &version, &text, &err)) {
+        o = json_out_object();
+        json_put_text(&o, "name", c->arg[0]);
+        json_put_int(&o, "version", version);
+        json_put_text(&o, "list", text);
+        api_json(c, 200, o);
+    } else {
+        api_fail(c, &err);
+    }
+    free(xml);
 }

@@ -36,6 +36,7 @@ static const struct api_route {
     { "POST", "/api/v1/partners/*/call", api_partner_call, false },
     { "POST", "/api/v1/partners/*/test", api_partner_test, false },
     { "POST", "/api/v1/partners/*/certificates", api_exchange, false },
+    { "POST", "/api/v1/trust-lists/*", api_trust_list, false },
     { "GET", "/api/v1/exchange", api_exchange_pending, false },
     { "GET", "/api/v1/trace", api_trace, false },
 };

@@ -102,6 +102,9 @@ const char *cli_stream_place(const struct cli_stream *st, unsigned *line);
 
 /* ---- the runtime (client.c) ------------------------------------------------------------- */
 
+/* All arguments as the body of one multipart/related: the descriptor of a temporary file (close()), and
+ * its Content-Type. -1: refused, said already. */
+int cli_together(struct cli *c, const char **content_type);
 /* Makes path longer by one query parameter; value NULL: leaves it as it is. */
 const char *cli_query(struct cli *c, const char *path, const char *name, const char *value);
 /* text with what is special in a path or query written %XX. */
@@ -183,7 +186,8 @@ void cli_progress_text(char *text, size_t cap, const char *name, uint64_t done, 
 extern const struct cli_command cmd_serve, cmd_check, cmd_dump, cmd_apply, cmd_get, cmd_delete,
     cmd_listeners, cmd_documents, cmd_show, cmd_send, cmd_retry, cmd_acknowledge, cmd_reject,
     cmd_cancel, cmd_receipts, cmd_jobs, cmd_sessions, cmd_call, cmd_test, cmd_trace,
-    cmd_download, cmd_certificates, cmd_exchange, cmd_bench, cmd_reload, cmd_stop, cmd_version, cmd_help;
+    cmd_download, cmd_certificates, cmd_exchange, cmd_trust_list, cmd_bench, cmd_reload,
+    cmd_stop, cmd_version, cmd_help;
 /* NULL-ended. */
 extern const struct cli_command *const cli_commands[];
 int cli_help_command(const struct cli_command *cmd, FILE *f);

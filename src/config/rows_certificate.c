@@ -118,6 +118,12 @@ static const struct row certificate_rows[] = {
       .help = "The certificate component with the authorities this certificate must come from: the chain is built with the issuers given here, and with `crl_file` and `crl_strict` of that component." },
     { "issued_to", ROW_TEXT, OUR(issued_to), .max = 256, .def_shown = "only the certificate itself",
       .help = "Makes the component an authority for signatures: a certificate that comes with a message is accepted when it was issued by one of these and its subject, as `waybill certificates show` writes it, fits this pattern (`*`, `?`, `[a-z]`), such as `CN=acme*`. With an authority that serves others, too, name the partner." },
+    { "trust_list_sequence", ROW_TEXT, OUR(trust_list_sequence), .max = 20,
+      .help = "The number of the trust service status list that the authorities in `pem` are from. Made by `waybill trust-list`, as are the two below: a list with a lower number, or by another signer, is refused." },
+    { "trust_list_signer", ROW_TEXT, OUR(trust_list_signer), .refers = REFERS_CERTIFICATE,
+      .help = "The certificate component of whoever must have signed the list." },
+    { "trust_list_until", ROW_TEXT, OUR(trust_list_until), .max = 40,
+      .help = "When the next list is due (NextUpdate)." },
     { "also", ROW_LIST, OUR(also), OUR(also_n), .sub = &also_mapping, .max = CONFIG_ALSO_MAX,
       .help = "Older and newer certificates of the same purpose. All valid ones are accepted, the first valid one signs, the newest valid one encrypts." },
 };

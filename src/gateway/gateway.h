@@ -167,6 +167,14 @@ MUST_CHECK bool gateway_exchange(struct gateway *g, const char *partner, const c
                                  const char *certificate, const char *who, struct arena *a,
                                  int64_t **ids, size_t *n, struct err *err);
 
+/* Makes the certificate component `name` of the authorities in a trust service status list, or
+ * renews it. signer: certificate component of whoever must have signed it; NULL: as before. A list
+ * with a lower number than the one in use, of another signer, or whose signature is not good, is
+ * refused (422) and changes nothing. *text: what it is, in the arena. */
+MUST_CHECK bool gateway_trust_list(struct gateway *g, const char *name, const char *signer,
+                                   struct span xml, const char *who, struct arena *a,
+                                   int64_t *version, const char **text, struct err *err);
+
 /* Runs a failed document again: inbound from the step that failed; outbound: queues it. */
 MUST_CHECK bool gateway_retry(struct gateway *g, int64_t document_id, const char *who,
                               struct err *err);
