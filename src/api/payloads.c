@@ -24,9 +24,17 @@ static bool send_of(struct api_call *c, struct gateway_send *what)
         .record_delimiter = http_query(c->r, "record_delimiter"),
         .listener = c->conn->local ? "command" : "api",
         .idempotency_key = http_query(c->r, "key"),
+        .protocol = http_query(c->r, "protocol"),
+        .content_type = http_query(c->r, "content_type"),
+        .subject = http_query(c->r, "subject"),
     };
     if (what->partner == NULL || what->partner[0] == '\0') {
         api_error(c, 400, "partner is missing: to whom?");
+        return false;
+    }
+    if (what->protocol != NULL && strcmp(what->protocol, "oftp2") != 0 &&
+        strcmp(what->protocol, "as2") != 0) {
+        api_error(c, 400, "protocol is oftp2 or as2, not '%.40s'", what->protocol);
         return false;
     }
     if (format != NULL && (strlen(format) != 1 || strchr("UTFV", format[0]) == NULL)) {

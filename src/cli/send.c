@@ -55,6 +55,9 @@ static const char *path_of(struct cli *c, const char *file)
         { "record-delimiter", "record_delimiter" },
         { "description", "description" },
         { "key", "key" },
+        { "protocol", "protocol" },
+        { "content-type", "content_type" },
+        { "subject", "subject" },
     };
     const char *path = "/api/v1/documents";
 
@@ -64,7 +67,7 @@ static const char *path_of(struct cli *c, const char *file)
 }
 
 /* fd: the file; *id: its document. Gives the exit status. */
-static int upload(struct cli *c, const char *file, int fd, json_t **answer)
+static int upload(struct cli *c, const char *file, int fd, const char *type, json_t **answer)
 {
     struct upload u = { .fd = fd };
     struct http_call call = {
@@ -85,7 +88,7 @@ static int upload(struct cli *c, const char *file, int fd, json_t **answer)
         call.read_length = (uint64_t)st.st_size;
     cli_progress_begin(&u.progress, base_name(file),
                        call.read_length != UINT64_MAX ? call.read_length : 0);
-    status = cli_http(c, &call, path_of(c, file), &reply);
+    status = cli_http(c, &call, cli_query(c, path_of(c, file), "content_type", type), &reply);
     cli_progress_end(&u.progress);
     if (u.error != 0)
         return cli_refused("'%s': %s", file, strerror(u.error));
@@ -104,7 +107,7 @@ static int send_file(struct cli *c, const char *file, json_t **answer)
 
     if (fd < 0)
         return cli_refused("'%s': %s", file, strerror(errno));
-    status = upload(c, file, fd, answer);
+    status = upload(c, file, fd, NULL, answer);
     close(fd);
     return status;
 }
@@ -140,6 +143,26 @@ static int send_all(struct cli *c, json_t *answers)
     return status;
 }
 
+/* All files as one message. */
+static int send_together(struct cli *c, json_t *answers)
+{
+    const char *type;
+    int fd = cli_together(c, &type), status;
+    json_t *answer;
+
+    if (fd < 0)
+        return CLI_REFUSED;
+    status = upload(c, base_name(c->args[0]), fd, type, &answer);
+    close(fd);
+    if (status != CLI_DONE)
+        return status;
+    json_array_append_new(answers, answer);
+    if (!c->json && !cli_flag(c, "wait"))
+        printf("%zu files together: document %lld\n", c->args_n,
+               (long long)cli_j_int(answer, "id"));
+    return CLI_DONE;
+}
+
 static int wait_all(struct cli *c, json_t *answers, uint64_t limit_ms)
 {
     int status = CLI_DONE;
@@ -172,8 +195,10 @@ static int run(struct cli *c)
         return cli_misused(c, "--timeout belongs to --wait");
     if (c->args_n > 1 && (cli_flag(c, "name") || cli_flag(c, "key")))
         return cli_misused(c, "--name and --key are for one file, not %zu", c->args_n);
+    if (cli_flag(c, "together") && cli_flag(c, "content-type"))
+        return cli_misused(c, "--together makes the content type itself");
     answers = cli_have(json_array());
-    status = send_all(c, answers);
+    status = cli_flag(c, "together") ? send_together(c, answers) : send_all(c, answers);
     if (cli_flag(c, "wait"))
         waited = wait_all(c, answers, limit_ms);
     if (c->json && json_array_size(answers) > 0)
@@ -188,11 +213,17 @@ static const struct cli_option options[] = {
       "which of our names sends it; default: the partner's, or the only one" },
     { 0, "destination", "CODE",
       "ODETTE ID of somebody behind the partner (SFIDDEST); default: the partner's" },
-    { 0, "name", "DSN", "virtual file name; default: made of the file's name" },
+    { 0, "name", "DSN",
+      "virtual file name (SFIDDSN) or file name; default: made of the file's name" },
     { 0, "format", "U|T|F|V", "unstructured (default), text, fixed or variable records" },
     { 0, "record-length", "N", "octets of a record: F exactly, V at most" },
     { 0, "record-delimiter", "none|lf|crlf", "what ends a record in FILE: none (F), lf (V)" },
     { 0, "description", "T", "long name or remark for the partner (SFIDDESC)" },
+    { 0, "protocol", "oftp2|as2", "for a partner that has both; default: oftp2" },
+    { 0, "content-type", "T", "AS2: MIME type of the document; default: the partner's" },
+    { 0, "subject", "S", "AS2: Subject of the message; default: the partner's" },
+    { 't', "together", NULL,
+      "AS2: all FILEs as one message with several attachments (RFC 6362), the first one its root" },
     { 0, "key", "KEY", "the same key again does not send again" },
     { 'w', "wait", NULL, "follow each until its receipt has come" },
     { 0, "timeout", "TIME", "wait at most, such as 60s or 5m" },
@@ -203,14 +234,14 @@ const struct cli_command cmd_send = {
     .help = "send files to a partner",
     .usage =
         "--partner P [--identity I] [--destination CODE] [--name DSN] [--format U|T|F|V] [--record-length N] "
-        "[--record-delimiter none|lf|crlf] [--description T] [--key KEY] "
-        "[--wait [--timeout 60s]] FILE...",
+        "[--record-delimiter none|lf|crlf] [--description T] [--protocol oftp2|as2] "
+        "[--content-type T] [--subject S] [--together] [--key KEY] [--wait [--timeout 60s]] FILE...",
     .more = "A FILE of - is standard input. What was answered with a document's number is in "
             "safe custody and will be sent. With --wait the exit status is 0 when all are "
             "acknowledged, 1 when one was rejected, failed, is overdue or takes longer.",
-    .example =
-        "waybill send --partner acme --wait invoice.edi\n"
-        "waybill send --partner acme --format F --record-length 80 --name DELINS d.txt\n",
+    .example = "waybill send --partner acme --wait invoice.edi\n"
+               "waybill send --partner acme --format F --record-length 80 --name DELINS d.txt\n"
+               "waybill send --partner acme --protocol as2 --together order.xml drawing.pdf\n",
     .options = options,
     .options_n = COUNT_OF(options),
     .args_min = 1,

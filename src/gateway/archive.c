@@ -31,8 +31,11 @@ bool archive_receipts(struct gateway *g, const struct document *d, const struct 
         return true;
     ok = store_receipts(g->store, d->id, NULL, &a, &list, &n, err);
     for (size_t i = 0; ok && i < n; i++) {
-        archive_name(d, strcmp(list[i].kind, "NERP") == 0 ? ".nerp" : ".eerp", name,
-                     sizeof(name));
+        archive_name(d,
+                     strcmp(list[i].kind, "NERP") == 0  ? ".nerp"
+                     : strcmp(list[i].kind, "MDN") == 0 ? ".mdn"
+                                                        : ".eerp",
+                     name, sizeof(name));
         ok = deliver_octets(g, d->id, list[i].octets, l->process->archiving.directory, name,
                             err);
     }

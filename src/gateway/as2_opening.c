@@ -89,6 +89,19 @@ static bool payload_begins(void *context, const struct as2_payload *p, struct er
         props_set(&in->d.props, a, "as2.file_name", p->file_name == NULL ? "" : name);
         props_set(&in->d.props, a, "as2.mime_type", p->type == NULL ? "" : p->type);
     }
+    for (size_t i = 0; p->index > 0 && i < p->index; i++) {
+        struct document_part other;
+
+        document_part(&in->d, i, &other);
+        if (strcmp(other.name, name) == 0) { /* two files of one name are two files */
+            char again[MIME_FILE_NAME_MAX + 1];
+
+            (void)snprintf(again, sizeof(again), "%zu-%.*s", p->index + 1,
+                           MIME_FILE_NAME_MAX - 24, name);
+            (void)text_copy(name, sizeof(name), again);
+            break;
+        }
+    }
     if (p->index == 1)
         keep_part(in, 0, 0, in->d.name, as2_prop(&in->d, "as2.mime_type"));
     if (p->index > 0)

@@ -8,6 +8,7 @@
 #include <openssl/objects.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { ALL_MICS_MAX = 1024 * 1024 }; /* octets of a document for which every digest is kept */
 
@@ -244,7 +245,9 @@ static bool plan(const struct snapshot *sn, struct sealing *s, const struct docu
                                                                   : AS2_COMPRESS_NO;
     s->seal.content_type = as2_prop(d, "as2.mime_type");
     s->seal.file_name = props_get(&d->props, "as2.file_name");
-    s->seal.base64 = s->cfg->send.base64;
+    /* RFC 2045 6.4: a multipart has no encoding of its own */
+    s->seal.base64 =
+        s->cfg->send.base64 && strncasecmp(s->seal.content_type, "multipart/", 10) != 0;
     s->seal.legacy_names = s->cfg->send.legacy_names;
     as2_random(random);
     (void)snprintf(s->boundary, sizeof(s->boundary), "=_s%s", random);

@@ -10,6 +10,7 @@
 /* Where the octets come from: a payload, or a span. */
 struct source {
     struct payload_reader *reader;
+    uint64_t at, left; /* of the payload */
     struct span octets;
 };
 
@@ -27,11 +28,10 @@ static bool write_all(int fd, struct span octets)
     return true;
 }
 
-static bool copy(struct gateway *g, int fd, const struct source *from, const char *where,
+static bool copy(struct gateway *g, int fd, struct source *from, const char *where,
                  struct err *err)
 {
     uint8_t *buffer;
-    uint64_t at = 0;
     size_t got = 0;
     bool ok;
 
@@ -41,14 +41,17 @@ static bool copy(struct gateway *g, int fd, const struct source *from, const cha
     buffer = malloc(READ_SIZE);
     ok = buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
     do {
+        size_t want = from->left < READ_SIZE ? (size_t)from->left : READ_SIZE;
+
         ok = ok &&
-             payload_read(from->reader, at, (struct room) { buffer, READ_SIZE }, &got, err);
+             payload_read(from->reader, from->at, (struct room) { buffer, want }, &got, err);
         if (ok && !write_all(fd, span_of(buffer, got)))
             ok = FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", where);
         if (ok && atomic_load(&g->ending))
             ok = FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
-        at += got;
-    } while (ok && got > 0);
+        from->at += got;
+        from->left -= got;
+    } while (ok && got > 0 && from->left > 0);
     free(buffer);
     return ok;
 }
@@ -66,9 +69,8 @@ static bool give_name(int dir, const char *directory, const char *tmp, const cha
            FAIL(err, FAIL_LOCAL, 0, "cannot sync directory '%s': %m", directory);
 }
 
-static bool deliver(struct gateway *g, int64_t id, const struct source *from,
-                    const char *directory, const char *name, bool replace, bool *exists,
-                    struct err *err)
+static bool deliver(struct gateway *g, int64_t id, struct source *from, const char *directory,
+                    const char *name, bool replace, bool *exists, struct err *err)
 {
     int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
     char tmp[128];
@@ -106,8 +108,17 @@ out:
 bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,
                   const char *name, bool replace, bool *exists, struct err *err)
 {
+    const struct document_part whole = { .name = d->name, .left = UINT64_MAX };
+
+    return deliver_part(g, d, role, &whole, directory, name, replace, exists, err);
+}
+
+bool deliver_part(struct gateway *g, const struct document *d, char role,
+                  const struct document_part *part, const char *directory, const char *name,
+                  bool replace, bool *exists, struct err *err)
+{
     const struct payload_ref *ref = role == 'r' ? &d->raw : &d->opened;
-    struct source from = { NULL, { NULL, 0 } };
+    struct source from = { .at = part->at, .left = part->left };
     bool ok;
 
     *exists = false;
@@ -122,7 +133,7 @@ bool deliver_file(struct gateway *g, const struct document *d, char role, const 
 bool deliver_octets(struct gateway *g, int64_t id, struct span octets, const char *directory,
                     const char *name, struct err *err)
 {
-    struct source from = { NULL, octets };
+    struct source from = { .octets = octets };
     bool exists;
 
     return deliver(g, id, &from, directory, name, true, &exists, err);

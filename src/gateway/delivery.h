@@ -22,6 +22,18 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
  * replace false: *exists tells that the name was taken. */
 bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,
                   const char *name, bool replace, bool *exists, struct err *err);
+/* A part of a document that has several (AS2 with attachments), or all of it. */
+struct document_part {
+    const char *name, *type;
+    uint64_t at, left; /* octets of the opened payload; left UINT64_MAX: to its end */
+};
+/* How many parts it has, at least 1; part i from 0. */
+size_t document_parts(const struct document *d);
+void document_part(const struct document *d, size_t i, struct document_part *out);
+/* deliver_file for one part. */
+bool deliver_part(struct gateway *g, const struct document *d, char role,
+                  const struct document_part *part, const char *directory, const char *name,
+                  bool replace, bool *exists, struct err *err);
 /* The same with octets at hand; an existing file is replaced. */
 bool deliver_octets(struct gateway *g, int64_t id, struct span octets, const char *directory,
                     const char *name, struct err *err);

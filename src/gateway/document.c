@@ -109,3 +109,36 @@ char document_opened_role(const struct document *d)
 
     return same && props_get(&d->props, "waybill.opened") == NULL ? 'r' : 'o';
 }
+
+/* ---- parts --------------------------------------------------------------------------------- */
+
+size_t document_parts(const struct document *d)
+{
+    uint64_t n = number(&d->props, "as2.parts");
+
+    return n > 1 && n < 1000 ? (size_t)n : 1;
+}
+
+static const char *part_prop(const struct document *d, size_t i, const char *what)
+{
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "as2.part.%zu.%s", i + 1, what);
+    return props_get(&d->props, name);
+}
+
+void document_part(const struct document *d, size_t i, struct document_part *out)
+{
+    const char *at = part_prop(d, i, "offset"), *next = part_prop(d, i + 1, "offset");
+    const char *name = part_prop(d, i, "file_name"), *type = part_prop(d, i, "mime_type");
+
+    *out = (struct document_part) { .name = name == NULL ? d->name : name,
+                                    .type = type == NULL ? props_get(&d->props, "as2.mime_type")
+                                                         : type,
+                                    .left = UINT64_MAX };
+    if (at != NULL && document_parts(d) > 1) {
+        out->at = strtoull(at, NULL, 10);
+        if (next != NULL)
+            out->left = strtoull(next, NULL, 10) - out->at;
+    }
+}

@@ -20,13 +20,14 @@ static void make_safe(char *name)
 
 /* Whether the file of that name is this very document, put there by a run that was cut off before
  * it was recorded. Only asked when there was such a run. */
-static bool delivered_before(struct step_context *c, const char *name)
+static bool delivered_before(struct step_context *c, const struct document_part *part,
+                             const char *name)
 {
     char path[PATH_MAX];
     struct payload_reader *r = NULL;
     uint8_t *buffer = malloc(READ_SIZE);
     FILE *f = NULL;
-    uint64_t at = 0;
+    uint64_t at = part->at, left = part->left;
     size_t got = 0;
     struct err err;
     bool same = false;
@@ -38,8 +39,9 @@ static bool delivered_before(struct step_context *c, const char *name)
         goto out;
     do {
         uint8_t theirs[4096];
+        size_t most = left < READ_SIZE ? (size_t)left : READ_SIZE;
 
-        same = payload_read(r, at, (struct room) { buffer, READ_SIZE }, &got, &err);
+        same = payload_read(r, at, (struct room) { buffer, most }, &got, &err);
         for (size_t n = 0; same && n < got;) {
             size_t want = got - n < sizeof(theirs) ? got - n : sizeof(theirs);
 
@@ -47,7 +49,8 @@ static bool delivered_before(struct step_context *c, const char *name)
             n += want;
         }
         at += got;
-    } while (same && got > 0);
+        left -= got;
+    } while (same && got > 0 && left > 0);
     same = same && fgetc(f) == EOF;
 out:
     payload_reader_free(r);
@@ -57,58 +60,75 @@ out:
     return same;
 }
 
-static bool write_numbered(struct step_context *c, const char *name, char *used, size_t cap,
-                           struct err *err)
+static bool write_numbered(struct step_context *c, const struct document_part *part,
+                           const char *name, char *used, size_t cap, struct err *err)
 {
     bool exists = true;
 
     for (int n = 1; n < 10000 && exists; n++) {
         (void)snprintf(used, cap, "%.230s.%d", name, n);
-        if (deliver_file(c->g, c->d, 'o', c->step->u.write.directory, used, false, &exists,
-                         err))
+        if (deliver_part(c->g, c->d, 'o', part, c->step->u.write.directory, used, false,
+                         &exists, err))
             return true;
     }
     return false;
 }
 
-enum step_outcome step_write(struct step_context *c)
+static bool write_part(struct step_context *c, const struct document_part *part,
+                       struct err *err)
 {
     const char *tmpl = c->step->u.write.name;
-    const char *existing = c->step->u.write.existing;
+    const char *existing = c->step->u.write.existing, *directory = c->step->u.write.directory;
+    struct document view = *c->d;
     char *name = NULL, used[256];
-    bool exists = false, replace = existing != NULL && strcmp(existing, "replace") == 0;
-    struct err err = { 0 };
-    bool ok;
+    bool exists = false, replace = existing != NULL && strcmp(existing, "replace") == 0, ok;
 
-    if (!template_expand(tmpl == NULL ? "{{document.id}}-{{document.name}}" : tmpl, c->d, c->x,
-                         c->arena, &name, &err)) {
-        (void)text_copy(c->text, sizeof(c->text), err.text);
-        return STEP_FAILED;
-    }
+    view.name = part->name;
+    if (!template_expand(tmpl == NULL ? "{{document.id}}-{{document.name}}" : tmpl, &view, c->x,
+                         c->arena, &name, err))
+        return false;
     make_safe(name);
-    if (name[0] == '\0') {
-        (void)snprintf(c->text, sizeof(c->text), "the template '%s' gives an empty file name",
-                       tmpl);
-        return STEP_FAILED;
-    }
+    if (name[0] == '\0')
+        return FAIL(err, FAIL_LOCAL, 0, "the template '%s' gives an empty file name", tmpl);
     (void)text_copy(used, sizeof(used), name);
-    ok =
-        deliver_file(c->g, c->d, 'o', c->step->u.write.directory, name, replace, &exists, &err);
-    if (!ok && exists && c->d->redelivered && delivered_before(c, name)) {
+    ok = deliver_part(c->g, c->d, 'o', part, directory, name, replace, &exists, err);
+    if (!ok && exists && c->d->redelivered && delivered_before(c, part, name)) {
         (void)snprintf(c->text, sizeof(c->text), "%s/%s is there from the run before",
-                       c->step->u.write.directory, name);
-        return STEP_DONE;
+                       directory, name);
+        return true;
     }
     if (!ok && exists && existing != NULL && strcmp(existing, "number") == 0)
-        ok = write_numbered(c, name, used, sizeof(used), &err);
-    if (!ok && exists)
-        (void)snprintf(c->text, sizeof(c->text),
-                       "%s: make the name unique with {{document.id}}, or set existing to "
-                       "replace or number",
-                       err.text);
-    else if (!ok)
-        (void)text_copy(c->text, sizeof(c->text), err.text);
-    else
-        (void)snprintf(c->text, sizeof(c->text), "%s/%s", c->step->u.write.directory, used);
-    return ok ? STEP_DONE : STEP_FAILED;
+        ok = write_numbered(c, part, name, used, sizeof(used), err);
+    if (!ok && exists) {
+        char why[sizeof(err->text)];
+
+        (void)text_copy(why, sizeof(why), err->text);
+        return FAIL(err, FAIL_LOCAL, 0,
+                    "%s: make the name unique with {{document.id}}, or set existing to replace "
+                    "or number",
+                    why);
+    }
+    if (ok)
+        (void)snprintf(c->text, sizeof(c->text), "%s/%s", directory, used);
+    return ok;
+}
+
+enum step_outcome step_write(struct step_context *c)
+{
+    size_t n = document_parts(c->d);
+    struct err err = { 0 };
+
+    for (size_t i = 0; i < n; i++) {
+        struct document_part part;
+
+        document_part(c->d, i, &part);
+        if (!write_part(c, &part, &err)) {
+            (void)text_copy(c->text, sizeof(c->text), err.text);
+            return STEP_FAILED;
+        }
+    }
+    if (n > 1)
+        (void)snprintf(c->text, sizeof(c->text), "%zu parts into %s", n,
+                       c->step->u.write.directory);
+    return STEP_DONE;
 }
