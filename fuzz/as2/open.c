@@ -217,7 +217,7 @@ static void open_all(struct as2_open_options o, struct span left, size_t chunk,
     r->ok = r->ok && as2_open_end(opener, &err);
     found = as2_open_result(opener);
     check(r, found, &err);
-    r->kind = err.kind;
+    r->kind = (int)err.kind;
     r->fault = found->fault;
     r->trusted = found->trusted;
     r->mic = found->mic;

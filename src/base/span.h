@@ -35,7 +35,8 @@ static inline struct span span_text(const char *text)
 /* Drops the first n octets; n is at most s->n. */
 static inline void span_skip(struct span *s, size_t n)
 {
-    s->p += n;
+    if (n > 0) /* no octets may be at NULL */
+        s->p += n;
     s->n -= n;
 }
 
