@@ -39,6 +39,7 @@ bench: deps                      ## measure OFTP2 (plain, TLS) and CMS against t
 	$(MAKE) all
 	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE)
 	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE) --tls
+	$(BUILD)/waybill bench oftp2 --secured
 	$(BUILD)/waybill bench cms --size $(BENCH_SIZE)
 
 interop:                         ## exchange files with other programs

@@ -43,6 +43,8 @@ static int misused(const char *what)
         stderr,
         "waybill bench: %s\nusage: waybill bench oftp2 [--size 1G] [--tls] [--runs 1] "
         "[--directory DIR] [--json]\n"
+        "       waybill bench oftp2 --secured [--size 4K] [--count 1000] [--directory DIR] "
+        "[--json]\n"
         "       waybill bench cms [--size 1G] [--directory DIR] [--json]\n",
         what);
     return 2;
@@ -51,11 +53,16 @@ static int misused(const char *what)
 int bench_main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "size", required_argument, NULL, 's' }, { "tls", no_argument, NULL, 't' },
-        { "runs", required_argument, NULL, 'r' }, { "directory", required_argument, NULL, 'd' },
-        { "json", no_argument, NULL, 'j' },       { NULL, 0, NULL, 0 },
+        { "size", required_argument, NULL, 's' },
+        { "tls", no_argument, NULL, 't' },
+        { "runs", required_argument, NULL, 'r' },
+        { "directory", required_argument, NULL, 'd' },
+        { "json", no_argument, NULL, 'j' },
+        { "secured", no_argument, NULL, 'x' },
+        { "count", required_argument, NULL, 'n' },
+        { NULL, 0, NULL, 0 },
     };
-    struct bench_options o = { .size = 1000000000, .runs = 1 };
+    struct bench_options o = { .runs = 1, .count = 1000 };
     int c;
 
     optind = 1;
@@ -68,14 +75,20 @@ int bench_main(int argc, char **argv)
             return misused("--runs takes a number from 1 to 100");
         else if (c == 'd')
             o.directory = optarg;
+        else if (c == 'x')
+            o.secured = true;
+        else if (c == 'n' && ((o.count = atoi(optarg)) < 1 || o.count > 1000000))
+            return misused("--count takes a number from 1 to 1000000");
         else if (c == 'j')
             o.json = true;
         else if (c == '?')
             return misused("unknown option");
     }
+    if (o.size == 0)
+        o.size = o.secured ? 4000 : 1000000000;
     if (optind < argc && strcmp(argv[optind], "cms") == 0)
         return bench_cms(&o);
     if (optind >= argc || strcmp(argv[optind], "oftp2") != 0)
         return misused("name the benchmark: oftp2 or cms");
-    return bench_oftp2(&o);
+    return o.secured ? bench_secured(&o) : bench_oftp2(&o);
 }

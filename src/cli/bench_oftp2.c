@@ -4,17 +4,11 @@
 #include "cli/bench.h"
 
 #include "gateway/gateway.h"
-#include "net/log.h"
-#include "net/net.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,74 +21,11 @@ struct result {
     double sender_mb, receiver_mb; /* peak resident memory */
 };
 
-static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-static bool write_file(const char *dir, const char *name, const char *text, struct err *err)
-{
-    char path[400];
-    FILE *f;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    f = fopen(path, "we");
-    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0)
-        return FAIL(err, FAIL_LOCAL, 0, "cannot write '%s': %m", path);
-    return true;
-}
-
-static struct gateway *start(const char *dir, const char *side, bool listens, bool tls,
-                             struct err *err)
-{
-    struct config_problems ps = { 0 };
-    struct config_runtime *rt;
-    struct gateway *g = NULL;
-    char yaml[2000], line[600], file[64];
-
-    (void)snprintf(yaml, sizeof(yaml),
-                   "runtime: {name: %s, data_directory: %s/%s}\nstore: sqlite\n"
-                   "oftp2_server:\n  buffer_size: 99999\n  credit: 999\n%s%s"
-                   "admin: {listen: \"\"}\n",
-                   side, dir, side,
-                   listens ? "  endpoints:\n    - {host: 127.0.0.1, port: 0" : "",
-                   !listens ? ""
-                   : tls    ? ", session_level_encryption: true, server_ssl_certificate: tls}\n"
-                            : "}\n");
-    (void)snprintf(file, sizeof(file), "%s.yaml", side);
-    rt = config_runtime_parse(span_text(yaml), file, &ps);
-    if (rt == NULL && ps.first != NULL) {
-        config_problem_line(ps.first, line, sizeof(line));
-        (void)FAIL(err, FAIL_LOCAL, 0, "%s", line);
-    }
-    config_problems_free(&ps);
-    return rt != NULL && gateway_start(rt, &g, err) ? g : NULL;
-}
-
-static bool apply(struct gateway *g, const char *yaml, struct err *err)
-{
-    struct config_problems ps = { 0 };
-    struct arena a = { 0 };
-    struct gateway_applied *list;
-    size_t n;
-    bool ok =
-        gateway_apply(g, span_text(yaml), "bench", false, "bench", &a, &list, &n, &ps, err);
-
-    if (!ok && ps.first != NULL)
-        config_problem_line(ps.first, err->text, sizeof(err->text));
-    config_problems_free(&ps);
-    arena_free(&a);
-    return ok;
-}
-
 /* ---- the receiving process --------------------------------------------------------------- */
 
 static bool receiver(const char *dir, bool tls, int ready, int stop, struct err *err)
 {
-    struct gateway *g = start(dir, "receiver", true, tls, err);
+    struct gateway *g = bench_gateway(dir, "receiver", true, tls, err);
     struct gateway_endpoint *ep;
     struct arena a = { 0 };
     char yaml[2000], byte;
@@ -108,7 +39,7 @@ static bool receiver(const char *dir, bool tls, int ready, int stop, struct err 
         "    to: {odette_id: " RECEIVER ", password: PWB}\nsteps: []\n",
         tls ? "certificate: tls\nfile: " : "", tls ? dir : "",
         tls ? "/tls.pem\nkey_file: " : "", tls ? dir : "", tls ? "/tls.key\n" : "");
-    ok = ok && apply(g, tls ? yaml : strstr(yaml, "process:"), err);
+    ok = ok && bench_apply(g, tls ? yaml : strstr(yaml, "process:"), err);
     if (ok) {
         gateway_endpoints(g, &a, &ep, &n);
         ok = n == 1 && write(ready, &ep[0].port, sizeof(ep[0].port)) == sizeof(ep[0].port);
@@ -181,7 +112,7 @@ static bool wait_sent(struct gateway *g, int64_t id, struct err *err)
 static bool sender(const char *dir, const struct bench_options *o, uint16_t port,
                    double *seconds, struct err *err)
 {
-    struct gateway *g = start(dir, "sender", false, false, err);
+    struct gateway *g = bench_gateway(dir, "sender", false, false, err);
     struct gateway_outgoing *out = NULL;
     char yaml[2000];
     int64_t id = 0;
@@ -197,7 +128,7 @@ static bool sender(const char *dir, const struct bench_options *o, uint16_t port
                    o->tls ? ", session_level_encryption: true, server_ssl_certificate: tls, "
                             "verify_host_name: false"
                           : "");
-    ok = ok && apply(g, yaml, err) && queue(g, o->size, &out, err);
+    ok = ok && bench_apply(g, yaml, err) && queue(g, o->size, &out, err);
     begin = bench_seconds();
     ok = ok && gateway_send_commit(out, &id, err) && wait_sent(g, id, err);
     *seconds = bench_seconds() - begin;
@@ -238,72 +169,46 @@ static bool write_speed(const char *dir, uint64_t size, double *mb_per_s)
 
 /* ---- the run ----------------------------------------------------------------------------- */
 
-static pid_t child(void)
-{
-    pid_t pid;
-
-    (void)fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        log_setup("error", "text");
-    }
-    return pid;
-}
-
-static void complain(const struct err *err)
-{
-    (void)fprintf(stderr, "waybill bench: %s\n", err->text);
-}
-
-static bool end_child(pid_t pid, double *peak_mb)
-{
-    struct rusage ru;
-    int status = 1;
-
-    if (pid <= 0 || wait4(pid, &status, 0, &ru) != pid)
-        return false;
-    *peak_mb = (double)ru.ru_maxrss / 1024;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 static bool transfer(const char *dir, const struct bench_options *o, struct result *r)
 {
     int ready[2] = { -1, -1 }, stop[2] = { -1, -1 }, done[2] = { -1, -1 };
     struct err err = { 0 };
     uint16_t port = 0;
     double seconds = 0;
+    struct rusage ru = { 0 };
     pid_t rx, tx = -1;
     bool ok;
 
     if (pipe(ready) != 0 || pipe(stop) != 0 || pipe(done) != 0)
         return false;
-    rx = child();
+    rx = bench_child();
     if (rx == 0) {
         (void)close(ready[0]);
         (void)close(stop[1]);
         ok = receiver(dir, o->tls, ready[1], stop[0], &err);
         if (!ok)
-            complain(&err);
+            bench_complain(&err);
         _exit(ok ? 0 : 1);
     }
     (void)close(ready[1]);
     ok = rx > 0 && read(ready[0], &port, sizeof(port)) == sizeof(port);
     if (ok) {
-        tx = child();
+        tx = bench_child();
         if (tx == 0) {
             (void)close(stop[1]);
             ok = sender(dir, o, port, &seconds, &err);
             if (!ok)
-                complain(&err);
+                bench_complain(&err);
             _exit(ok && write(done[1], &seconds, sizeof(seconds)) == sizeof(seconds) ? 0 : 1);
         }
     }
     (void)close(done[1]);
     ok = ok && read(done[0], &seconds, sizeof(seconds)) == sizeof(seconds);
-    ok = end_child(tx, &r->sender_mb) && ok;
+    ok = bench_end_child(tx, &ru) && ok;
+    r->sender_mb = (double)ru.ru_maxrss / 1024;
     (void)close(stop[1]);
-    ok = end_child(rx, &r->receiver_mb) && ok;
+    ok = bench_end_child(rx, &ru) && ok;
+    r->receiver_mb = (double)ru.ru_maxrss / 1024;
     (void)close(stop[0]);
     (void)close(ready[0]);
     (void)close(done[0]);
@@ -322,16 +227,14 @@ static bool in_directory(const char *base, const struct bench_options *o, struct
         (void)fprintf(stderr, "waybill bench: cannot make a directory in '%s': %m\n", base);
         return false;
     }
-    ok = bench_certificate(&cert, &key, &err) && write_file(dir, "tls.pem", cert, &err) &&
-         write_file(dir, "tls.key", key, &err);
+    ok = bench_certificate(&cert, &key, &err) && bench_write_file(dir, "tls.pem", cert, &err) &&
+         bench_write_file(dir, "tls.key", key, &err);
     if (!ok)
-        complain(&err);
+        bench_complain(&err);
     *best = (struct result) { 0 };
     ok = ok && write_speed(dir, o->size, &best->store_mb_per_s);
     for (int i = 0; ok && i < o->runs; i++) {
         struct result r = { 0 };
-        char path[340];
-
         ok = transfer(dir, o, &r);
         if (r.mb_per_s > best->mb_per_s)
             best->mb_per_s = r.mb_per_s;
@@ -339,14 +242,12 @@ static bool in_directory(const char *base, const struct bench_options *o, struct
             best->sender_mb = r.sender_mb;
         if (r.receiver_mb > best->receiver_mb)
             best->receiver_mb = r.receiver_mb;
-        (void)snprintf(path, sizeof(path), "%s/sender", dir);
-        (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-        (void)snprintf(path, sizeof(path), "%s/receiver", dir);
-        (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        bench_remove(dir, "sender");
+        bench_remove(dir, "receiver");
     }
     free(cert);
     free(key);
-    (void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    bench_remove(dir, "");
     return ok;
 }
 
@@ -390,13 +291,13 @@ int bench_oftp2(const struct bench_options *o)
 
         /* The limit is measured before and after: the machine may have company. */
         if (!bench_raw(o->tls, o->size, &before, &err)) {
-            complain(&err);
+            bench_complain(&err);
             return 1;
         }
         if (!in_directory(where[i], o, &r))
             return 1;
         if (!bench_raw(o->tls, o->size, &after, &err)) {
-            complain(&err);
+            bench_complain(&err);
             return 1;
         }
         print(o, where[i], &r, before > after ? before : after);

@@ -168,6 +168,7 @@ static bool keep_fault(struct open *op, size_t i, const struct err *err)
         inside = inside || is_enveloped(op, k);
     if (!inside || err->kind != FAIL_TRUST || op->peel[i].limit)
         return false;
+    ERR_clear_error();
     op->fault = *err;
     op->faulty = i;
     if (op->peel[i].ops == NULL && begins_as_text(&op->between[i - 1]))

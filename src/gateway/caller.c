@@ -455,7 +455,7 @@ static void *caller_thread(void *arg)
         snapshot_put(sn);
         if (!store_next_due(g->store, CALL_JOBS, net_wall_ms(), &due, &err) || due > LOOK_MS)
             due = LOOK_MS;
-        store_wait_jobs(g->store, &seen, due < 50 ? 50 : due);
+        store_wait_kinds(g->store, CALL_JOBS, false, &seen, due < 50 ? 50 : due);
     }
     watch_free(watch);
     return NULL;

@@ -1,7 +1,7 @@
 /* From custody to the process: what an opened document sets going, and the opening of record
  * files. */
-#include "gateway/as2_int.h"
 #include "gateway/delivery.h"
+#include "gateway/as2_int.h"
 
 #include "gateway/records.h"
 #include "gateway/security.h"
@@ -10,6 +10,36 @@
 #include <stdlib.h>
 
 enum { OPEN_ATTEMPTS = 12 }; /* two minutes */
+
+static bool without_steps(const struct listener *l)
+{
+    return l->process->steps_n == 0 && !l->process->archiving.enabled && l->as2 == NULL;
+}
+
+void delivery_log(const struct listener *l, const struct document *d)
+{
+    if (without_steps(l))
+        log_event(LOG_INFO, "document.processed", "document", log_num(d->id), "listener",
+                  l->name, NULL);
+}
+
+/* A process without steps has run when it begins. */
+static void process_at_once(struct gateway *g, struct store_batch *b, const struct listener *l,
+                            const struct document *d, int64_t now_ms)
+{
+    struct execution x = { .id = store_next_id(g->store),
+                           .document_id = d->id,
+                           .started_ms = now_ms,
+                           .ended_ms = now_ms,
+                           .process = d->listener,
+                           .outcome = "processed" };
+
+    store_put_execution(b, &x);
+    store_set_state(b, d->id, DOC_BIT(DOC_OPENED), DOC_PROCESSED, now_ms, "processed", l->name,
+                    "");
+    if (l->process->acknowledge == ACK_PROCESSED)
+        store_set_prop(b, d->id, "waybill.answered", "EERP");
+}
 
 void delivery_plan(struct gateway *g, struct store_batch *b, const struct listener *l,
                    const struct document *d, int64_t now_ms)
@@ -21,6 +51,7 @@ void delivery_plan(struct gateway *g, struct store_batch *b, const struct listen
                      .not_before_ms = now_ms };
     struct arena a = { 0 };
     struct err err = { 0 };
+    bool at_once = without_steps(l);
 
     store_add_event(b, d->id, now_ms, "opened", l->name);
     for (size_t i = 0; i < p->tracking_n; i++) {
@@ -31,8 +62,12 @@ void delivery_plan(struct gateway *g, struct store_batch *b, const struct listen
         else
             store_add_event(b, d->id, now_ms, "not tracked", err.text);
     }
-    store_put_job(b, &j);
-    if (p->acknowledge == ACK_RECEIVED && l->as2 == NULL)
+    if (at_once)
+        process_at_once(g, b, l, d, now_ms);
+    else
+        store_put_job(b, &j);
+    if (l->as2 == NULL &&
+        (p->acknowledge == ACK_RECEIVED || (at_once && p->acknowledge == ACK_PROCESSED)))
         receipt_plan(g, b, d, 0, NULL, now_ms);
     arena_free(&a);
 }
@@ -162,6 +197,8 @@ static bool open_document(struct gateway *g, const struct snapshot *sn, const st
         store_end_job(b, j->id);
         delivery_plan(g, b, l, d, now);
         ok = store_commit(g->store, b, err);
+        if (ok)
+            delivery_log(l, d);
     }
     payload_reader_free(o.raw);
     payload_reader_free(o.index);
@@ -224,7 +261,7 @@ static void refuse_document(struct gateway *g, const struct job *j, const struct
 
 /* A full disk passes; a NERP or a failed document would be for ever. */
 void opening_failed(struct gateway *g, const struct job *j, const struct document *d,
-                       const struct listener *l, const char *why)
+                    const struct listener *l, const char *why)
 {
     if (atomic_load(&g->ending))
         return; /* the next runtime opens it */

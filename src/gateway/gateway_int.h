@@ -110,6 +110,8 @@ bool template_expand(const char *text, const struct document *d, const struct ex
  * receipt. The document is in its final form. */
 void delivery_plan(struct gateway *g, struct store_batch *b, const struct listener *l,
                    const struct document *d, int64_t now_ms);
+/* After its commit: logs what has been processed with it, there being no steps. */
+void delivery_log(const struct listener *l, const struct document *d);
 
 /* ---- receipts ---------------------------------------------------------------------------- */
 

@@ -546,6 +546,8 @@ static bool commit_file(struct session *s, struct incoming *in, const struct lis
         store_put_job(b, &j);
     }
     ok = store_commit(s->g->store, b, err);
+    if (ok && plain && !relayed)
+        delivery_log(l, d);
 out:
     store_batch_free(b);
     return ok;
@@ -620,17 +622,8 @@ static bool end_refused(struct session *s, int reason, const char *text, struct 
 /* Whether something waits for this partner, so that the turn is worth asking for. */
 static bool receipts_wait(struct session *s)
 {
-    struct arena a = { 0 };
-    struct job j;
-    struct err err = { 0 };
-    bool found = false;
-
-    if (store_take_job(s->g->store, 1u << JOB_RECEIPT, s->own, s->peer, s->last_receipt_job,
-                       net_wall_ms(), 1, &a, &j, &found, &err) &&
-        found)
-        store_release_job(s->g->store, j.id);
-    arena_free(&a);
-    return found;
+    return store_job_waits(s->g->store, 1u << JOB_RECEIPT, s->own, s->peer, s->last_receipt_job,
+                           net_wall_ms());
 }
 
 /* Whether a receipt is likely to be there in a moment. */

@@ -104,8 +104,10 @@ static bool send_receipt(struct session *s, bool *sent, struct err *err)
         arena_free(&a);
         return false;
     }
-    if (!found)
+    if (!found) {
+        outgoing_note_told(s);
         goto out;
+    }
     s->last_receipt_job = j.id;
     *sent = true; /* or at least tried: come again */
     if (!find_receipt(s->g->store, &j, &a, &rc, &known, &why) || !known) {
@@ -124,9 +126,23 @@ out:
     return true;
 }
 
+void outgoing_note_told(struct session *s)
+{
+    struct err why = { 0 };
+
+    if (s->told_n > 0 && !store_commit(s->g->store, s->told, &why)) {
+        log_event(LOG_ERROR, "store.commit", "what", "receipts that were sent", "reason",
+                  why.text, NULL);
+        for (unsigned i = 0; i < s->told_n; i++)
+            store_hold_job(s->g->store, s->told_jobs[i], net_wall_ms() + HOLD_MS);
+    }
+    store_batch_free(s->told);
+    s->told = NULL;
+    s->told_n = 0;
+}
+
 bool outgoing_receipt_taken(struct session *s, struct err *err)
 {
-    struct store_batch *b = store_batch_new();
     struct arena a = { 0 };
     struct receipt rc = { 0 };
     struct err why = { 0 };
@@ -134,30 +150,30 @@ bool outgoing_receipt_taken(struct session *s, struct err *err)
     int64_t now = net_wall_ms();
 
     (void)err;
-    if (b != NULL && find_receipt(s->g->store, &s->receipt_job, &a, &rc, &found, &why) &&
+    if (s->told == NULL)
+        s->told = store_batch_new();
+    if (s->told != NULL && find_receipt(s->g->store, &s->receipt_job, &a, &rc, &found, &why) &&
         found) {
         rc.state = "sent";
-        store_put_receipt(b, &rc);
-        store_end_job(b, s->receipt_job.id);
-        store_add_event(b, s->receipt_job.document_id, now, "receipt sent",
+        store_put_receipt(s->told, &rc);
+        store_end_job(s->told, s->receipt_job.id);
+        store_add_event(s->told, s->receipt_job.document_id, now, "receipt sent",
                         arena_printf(&a, "%s to %s", rc.kind, s->peer));
-        if (!store_commit(s->g->store, b, &why))
-            found = false;
-    }
-    if (!found) { /* it will be sent again: the partner takes a repeated response calmly */
-        log_event(LOG_ERROR, "store.commit", "what", "a receipt that was sent", "reason",
-                  why.text, NULL);
-        store_hold_job(s->g->store, s->receipt_job.id, now + HOLD_MS);
-    } else {
+        s->told_jobs[s->told_n++] = s->receipt_job.id;
         atomic_fetch_add(&s->g->n.receipts_out, 1);
         log_event(LOG_INFO, "oftp2.receipt.sent", "session", log_num(s->id), "partner",
                   s->partner_name, "document", log_num(s->receipt_job.document_id), "kind",
                   rc.kind, NULL);
+    } else { /* it will be sent again: the partner takes a repeated response calmly */
+        log_event(LOG_ERROR, "store.commit", "what", "a receipt that was sent", "reason",
+                  why.text, NULL);
+        store_hold_job(s->g->store, s->receipt_job.id, now + HOLD_MS);
     }
+    if (s->told_n == RECEIPTS_TOLD)
+        outgoing_note_told(s);
     if (s->awaited > 0)
         s->awaited--;
     s->receipt_job.id = 0;
-    store_batch_free(b);
     arena_free(&a);
     return true;
 }
@@ -335,7 +351,8 @@ bool outgoing_turn(struct session *s, struct err *err)
         if (s->linger_until == 0)
             s->linger_until = now + LINGER_MS;
         if (now < s->linger_until && !atomic_load(&s->g->stopping)) {
-            store_wait_jobs(s->g->store, &s->jobs_seen, LINGER_SLICE_MS);
+            store_wait_kinds(s->g->store, 1u << JOB_RECEIPT | 1u << JOB_SEND, false,
+                             &s->jobs_seen, LINGER_SLICE_MS);
             return true;
         }
     }

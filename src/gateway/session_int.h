@@ -38,6 +38,8 @@ struct sending {
     size_t have, used; /* octets in buffer, of them taken           */
 };
 
+enum { RECEIPTS_TOLD = 16 };
+
 struct session {
     struct gateway *g;
     struct session *next; /* in gateway.sessions */
@@ -63,8 +65,11 @@ struct session {
 
     struct incoming *in;
     struct sending *out;
-    struct job receipt_job; /* waiting for RTR; .id 0: none */
-    int64_t last_send_job;  /* jobs up to this id were tried in this session */
+    struct job receipt_job;   /* waiting for RTR; .id 0: none */
+    struct store_batch *told; /* receipts after RTR, for one commit: outgoing_note_told() */
+    int64_t told_jobs[RECEIPTS_TOLD];
+    unsigned told_n;
+    int64_t last_send_job; /* jobs up to this id were tried in this session */
     int64_t last_receipt_job;
     unsigned refusals;     /* files refused to the partner       */
     unsigned odd_receipts; /* that matched nothing, or came again */
@@ -129,6 +134,9 @@ bool outgoing_refused(struct session *s, const struct oftp_event *ev, struct err
 bool outgoing_taken(struct session *s, struct err *err);
 bool outgoing_failed(struct session *s, const struct oftp_event *ev, struct err *err);
 bool outgoing_receipt_taken(struct session *s, struct err *err);
+/* Commits which receipts the partner has taken. Until then they count as not sent: after a crash
+ * they are sent again, which he takes calmly. */
+void outgoing_note_told(struct session *s);
 void outgoing_cut(struct session *s);
 /* When a job that failed for the n-th time is tried again, by the partner's schedule. */
 int64_t outgoing_backoff(const struct partner *p, int attempts, int64_t now_ms);

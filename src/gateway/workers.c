@@ -49,7 +49,7 @@ static void *worker_thread(void *arg)
             if (!store_next_due(g->store, WORK, net_wall_ms(), &due, &err) || due > WAIT_MS)
                 due = WAIT_MS;
             /* A due job that is held by another worker must not make this one spin. */
-            store_wait_jobs(g->store, &seen, due < 10 ? 10 : due);
+            store_wait_kinds(g->store, WORK, true, &seen, due < 10 ? 10 : due);
         }
         arena_free(&a);
     }

@@ -31,10 +31,18 @@ struct open_job {
     int64_t not_before_ms;
 };
 
+/* A thread in store_wait_kinds(), on its stack. */
+struct waiter {
+    unsigned kinds;
+    bool one, woken;
+    pthread_cond_t rung;
+    struct waiter *next;
+};
+
 struct job_index {
     pthread_mutex_t lock;
-    pthread_cond_t rung;
-    uint64_t rings;
+    uint64_t rings[JOB_KINDS], rings_all; /* the latter count for every kind */
+    struct waiter *waiting;
     struct tree_node *jobs;
     struct group *kinds[JOB_KINDS];
     struct group *buckets[BUCKETS];
@@ -49,15 +57,10 @@ static struct open_job *job_of(struct tree_node *n, size_t offset)
 struct job_index *job_index_new(void)
 {
     struct job_index *ix = calloc(1, sizeof(*ix));
-    pthread_condattr_t attr;
 
     if (ix == NULL)
         return NULL;
     pthread_mutex_init(&ix->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&ix->rung, &attr);
-    pthread_condattr_destroy(&attr);
     return ix;
 }
 
@@ -72,7 +75,6 @@ void job_index_free(struct job_index *ix)
         free(job_of(n, offsetof(struct open_job, by_id)));
     }
     arena_free(&ix->arena);
-    pthread_cond_destroy(&ix->rung);
     pthread_mutex_destroy(&ix->lock);
     free(ix);
 }
@@ -220,15 +222,33 @@ bool job_index_prepare(struct job_index *ix, struct change *ch, struct err *err)
     return true;
 }
 
+/* Under the lock: a job of this kind has come. A commit wakes no more threads than it has work for:
+ * that costs more than the commit. */
+static void ring(struct job_index *ix, enum job_kind kind)
+{
+    bool one = false;
+
+    ix->rings[kind]++;
+    for (struct waiter *w = ix->waiting; w != NULL; w = w->next) {
+        if (w->woken || ((w->kinds >> kind) & 1) == 0 || (w->one && one))
+            continue;
+        one = one || w->one;
+        w->woken = true;
+        pthread_cond_signal(&w->rung);
+    }
+}
+
 void job_index_settle(struct job_index *ix, struct store_batch *b, bool done)
 {
     pthread_mutex_lock(&ix->lock);
     for (struct change *ch = b->first; ch != NULL; ch = ch->next) {
         if (ch->kind == CHANGE_JOB) {
-            if (done && ch->u.job.open != NULL)
+            if (done && ch->u.job.open != NULL) {
                 put(ix, ch->u.job.open);
-            else
+                ring(ix, ch->u.job.job.kind);
+            } else {
                 free(ch->u.job.open);
+            }
             ch->u.job.open = NULL;
         } else if (ch->kind == CHANGE_END_JOB && done) {
             drop(ix, ch->id);
@@ -263,14 +283,12 @@ bool job_index_load(struct job_index *ix, struct conn *c, struct err *err)
 
 /* ---- taking ----------------------------------------------------------------------------- */
 
-/* The oldest due job, now leased; 0: none. */
-static int64_t lease_one(struct job_index *ix, unsigned kinds, const char *own,
-                         const char *peer, int64_t after_id, int64_t now_ms, int64_t lease_ms)
+/* Under the lock: the oldest due job, or NULL. */
+static struct tree_node *oldest(struct job_index *ix, unsigned kinds, const char *own,
+                                const char *peer, int64_t after_id, int64_t now_ms)
 {
     struct tree_node *best = NULL;
-    int64_t id = 0;
 
-    pthread_mutex_lock(&ix->lock);
     for (int kind = 0; kind < JOB_KINDS; kind++) {
         struct group *g = ((kinds >> kind) & 1) != 0 ? ix->kinds[kind] : NULL;
 
@@ -285,12 +303,35 @@ static int64_t lease_one(struct job_index *ix, unsigned kinds, const char *own,
                 best = n;
         }
     }
+    return best;
+}
+
+/* Now leased; 0: none. */
+static int64_t lease_one(struct job_index *ix, unsigned kinds, const char *own,
+                         const char *peer, int64_t after_id, int64_t now_ms, int64_t lease_ms)
+{
+    struct tree_node *best;
+    int64_t id = 0;
+
+    pthread_mutex_lock(&ix->lock);
+    best = oldest(ix, kinds, own, peer, after_id, now_ms);
     if (best != NULL) {
         id = best->id;
         set_due(job_of(best, offsetof(struct open_job, by_ready)), now_ms + lease_ms);
     }
     pthread_mutex_unlock(&ix->lock);
     return id;
+}
+
+bool store_job_waits(struct store *s, unsigned kinds, const char *own, const char *peer,
+                     int64_t after_id, int64_t now_ms)
+{
+    bool waits;
+
+    pthread_mutex_lock(&s->jobs->lock);
+    waits = oldest(s->jobs, kinds, own, peer, after_id, now_ms) != NULL;
+    pthread_mutex_unlock(&s->jobs->lock);
+    return waits;
 }
 
 void read_job(const struct call *q, struct arena *a, struct job *j)
@@ -357,11 +398,11 @@ void store_release_job(struct store *s, int64_t job_id)
 
     pthread_mutex_lock(&ix->lock);
     j = find(ix, job_id);
-    if (j != NULL)
+    if (j != NULL) {
         set_due(j, j->not_before_ms);
+        ring(ix, j->group->kind);
+    }
     pthread_mutex_unlock(&ix->lock);
-    if (j != NULL)
-        job_index_ring(ix);
 }
 
 void store_hold_job(struct store *s, int64_t job_id, int64_t until_ms)
@@ -471,8 +512,11 @@ bool store_jobs(struct store *s, int64_t document_id, struct arena *a, struct jo
 void job_index_ring(struct job_index *ix)
 {
     pthread_mutex_lock(&ix->lock);
-    ix->rings++;
-    pthread_cond_broadcast(&ix->rung);
+    ix->rings_all++;
+    for (struct waiter *w = ix->waiting; w != NULL; w = w->next) {
+        w->woken = true;
+        pthread_cond_signal(&w->rung);
+    }
     pthread_mutex_unlock(&ix->lock);
 }
 
@@ -481,27 +525,63 @@ void store_wake(struct store *s)
     job_index_ring(s->jobs);
 }
 
-void store_wait_jobs(struct store *s, uint64_t *seen, int64_t wait_ms)
+static uint64_t rings_of(const struct job_index *ix, unsigned kinds)
 {
-    struct job_index *ix = s->jobs;
-    struct timespec until;
+    uint64_t n = ix->rings_all;
+
+    for (unsigned kind = 0; kind < JOB_KINDS; kind++)
+        if (((kinds >> kind) & 1) != 0)
+            n += ix->rings[kind];
+    return n;
+}
+
+static struct timespec after_ms(int64_t wait_ms)
+{
+    struct timespec t;
 
     /* A year is as good as for ever, and does not overflow. */
     if (wait_ms > 365LL * 86400 * 1000)
         wait_ms = 365LL * 86400 * 1000;
-    clock_gettime(CLOCK_MONOTONIC, &until);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     if (wait_ms > 0) {
-        until.tv_sec += wait_ms / 1000;
-        until.tv_nsec += wait_ms % 1000 * 1000000;
+        t.tv_sec += wait_ms / 1000;
+        t.tv_nsec += wait_ms % 1000 * 1000000;
     }
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
     }
+    return t;
+}
+
+void store_wait_kinds(struct store *s, unsigned kinds, bool one, uint64_t *seen,
+                      int64_t wait_ms)
+{
+    struct job_index *ix = s->jobs;
+    struct timespec until = after_ms(wait_ms);
+    struct waiter me = { .kinds = kinds, .one = one }, **at;
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&me.rung, &attr);
+    pthread_condattr_destroy(&attr);
     pthread_mutex_lock(&ix->lock);
-    while (wait_ms > 0 && ix->rings == *seen &&
-           pthread_cond_timedwait(&ix->rung, &ix->lock, &until) == 0) {
+    if (wait_ms > 0 && rings_of(ix, kinds) == *seen) {
+        me.next = ix->waiting;
+        ix->waiting = &me;
+        while (!me.woken && pthread_cond_timedwait(&me.rung, &ix->lock, &until) == 0) {
+        }
+        for (at = &ix->waiting; *at != &me; at = &(*at)->next) {
+        }
+        *at = me.next;
     }
-    *seen = ix->rings;
+    *seen = rings_of(ix, kinds);
     pthread_mutex_unlock(&ix->lock);
+    pthread_cond_destroy(&me.rung);
+}
+
+void store_wait_jobs(struct store *s, uint64_t *seen, int64_t wait_ms)
+{
+    store_wait_kinds(s, ~0u, false, seen, wait_ms);
 }

@@ -45,6 +45,7 @@ enum query {
     Q_GET_META,
     Q_MAX_ID,
     Q_GET_DOCUMENT,
+    Q_BY_KEY,
     Q_UNANSWERED,
     Q_EVENTS,
     Q_RECEIPTS_OF,

@@ -175,6 +175,8 @@ const char *const query_text[QUERIES] = {
                  " (SELECT coalesce(max(id), 0) FROM job),"
                  " (SELECT coalesce(max(id), 0) FROM execution))",
     [Q_GET_DOCUMENT] = "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id = ?1",
+    [Q_BY_KEY] = "SELECT " DOCUMENT_COLUMNS " FROM document INDEXED BY document_identity"
+                 " WHERE identity_key = ?1 AND outbound = ?2 ORDER BY id DESC LIMIT ?3",
     [Q_UNANSWERED] = "SELECT " DOCUMENT_COLUMNS " FROM document INDEXED BY document_unanswered"
                      " WHERE state = 11 AND changed_ms < ?1 AND outbound = 1"
                      " ORDER BY changed_ms LIMIT 1000",

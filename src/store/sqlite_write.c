@@ -139,7 +139,6 @@ static void commit_all(struct store *s, struct request *list)
 {
     struct err err = { 0 };
     bool ok = transaction(s, list, &err);
-    bool rang = false;
 
     if (!ok && !sqlite3_get_autocommit(s->writer->db)) {
         struct err ignored;
@@ -151,13 +150,9 @@ static void commit_all(struct store *s, struct request *list)
             r->ok = false;
             *r->err = err;
         }
-        if (r->b != NULL && r->b->has_jobs) {
+        if (r->b != NULL && r->b->has_jobs)
             job_index_settle(s->jobs, r->b, r->ok);
-            rang |= r->ok;
-        }
     }
-    if (rang)
-        job_index_ring(s->jobs);
     atomic_fetch_add(&s->line->commits, ok);
 }
 

@@ -271,12 +271,18 @@ MUST_CHECK bool store_job_pairs(struct store *s, unsigned kinds, struct arena *a
 /* All jobs, oldest first; document_id 0: any. */
 MUST_CHECK bool store_jobs(struct store *s, int64_t document_id, struct arena *a,
                            struct job **list, size_t *n, struct err *err);
+/* Whether store_take_job would find one. */
+bool store_job_waits(struct store *s, unsigned kinds, const char *own, const char *peer,
+                     int64_t after_id, int64_t now_ms);
 /* Milliseconds until the next job of kinds is due: 0 now, INT64_MAX none. */
 MUST_CHECK bool store_next_due(struct store *s, unsigned kinds, int64_t now_ms, int64_t *in_ms,
                                struct err *err);
 /* Waits until a commit has put a job, one is released, store_wake, or for at most wait_ms; *seen
  * is the count of these, kept by the caller between calls: none is missed. */
 void store_wait_jobs(struct store *s, uint64_t *seen, int64_t wait_ms);
+/* The same for jobs of kinds only. one: of all that wait so, one is woken for each job. */
+void store_wait_kinds(struct store *s, unsigned kinds, bool one, uint64_t *seen,
+                      int64_t wait_ms);
 /* Wakes all in store_wait_jobs. */
 void store_wake(struct store *s);
 

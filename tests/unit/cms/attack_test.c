@@ -4,6 +4,8 @@
 
 #include "cms/algorithms.h"
 
+#include <openssl/err.h>
+
 static struct cms_signer us, partner, stranger;
 
 static int make_keys(void **state)
@@ -235,6 +237,7 @@ static enum cms_doubt doubt_of(const struct cms_open_options *o, struct span obj
         f = stage_step(st, &in, object.n == 0, &room, err);
     } while (f == FLOW_IN || f == FLOW_OUT);
     CHECK_EQ(f, FLOW_FAIL);
+    CHECK_EQ(ERR_peek_error(), 0);
     doubt = cms_open_doubt(st);
     stage_free(st);
     return doubt;
