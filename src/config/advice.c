@@ -23,6 +23,7 @@ static void advise_partner(struct check *c, const struct config_partner *p)
 
     if (!p->has_as2)
         return;
+    c->at = p->as2.at; /* of what is not given */
     advise_party(c, &p->as2);
     if (o->url != NULL && o->send.encrypted && !o->send.is_signed)
         check_problem(c, &o->send.is_signed,
@@ -60,6 +61,7 @@ static void advise_process(struct check *c, const struct config_process *p)
 
     if (strcmp(p->listen, "as2-server") != 0)
         return;
+    c->at = p->to_at;
     if (partner == NULL)
         advise_party(c, from);
     if (to->decryption_certificate != NULL && !p->require.is_signed)

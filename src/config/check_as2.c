@@ -11,6 +11,7 @@ void check_partner_as2(struct check *c, const struct config_partner *p)
 
     if (!p->has_as2 || o->url == NULL)
         return;
+    c->at = p->as2.at; /* of what is not given */
     if (o->send.encrypted && p->as2.encryption_certificate == NULL)
         check_problem(c, &o->send.encrypted,
                       "as2 with 'url' needs encryption_certificate: the partner's certificate "

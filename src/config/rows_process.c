@@ -255,13 +255,15 @@ static void to_done(struct walk *w, const yaml_node_t *node, void *target)
     one_way(w, node, "identity", "us", "odette_id");
 }
 
-static const struct mapping from_mapping = {
+const struct mapping mapping_from_oftp2 = {
     .name = "process.start.operation.from", ROWS(from_rows), .at = 1 + PROCESS(from_at), .done = from_done,
+    .foreign = &mapping_from_as2, .protocol = "OFTP2",
     .help = "Who documents come from. Two listeners of one runtime must differ in ODETTE ID or password here.",
 };
 
-static const struct mapping to_mapping = {
+const struct mapping mapping_to_oftp2 = {
     .name = "process.start.operation.to", ROWS(to_rows), .at = 1 + PROCESS(to_at), .done = to_done,
+    .foreign = &mapping_to_as2, .protocol = "OFTP2",
     .help = "Which of our names they are for.",
 };
 
@@ -272,8 +274,8 @@ const struct word acknowledge_words[] = {
 static const struct word delimiters[] = { { .name = "none" }, { .name = "lf" }, { .name = "crlf" }, { .name = NULL } };
 
 static const struct row operation_rows[] = {
-    { "from", ROW_MAP, .sub = &from_mapping, .flags = ROW_REQUIRED, .help = "Who documents come from." },
-    { "to", ROW_MAP, .sub = &to_mapping, .flags = ROW_REQUIRED, .help = "Which of our names they are for." },
+    { "from", ROW_MAP, .sub = &mapping_from_oftp2, .flags = ROW_REQUIRED, .help = "Who documents come from." },
+    { "to", ROW_MAP, .sub = &mapping_to_oftp2, .flags = ROW_REQUIRED, .help = "Which of our names they are for." },
     { "require", ROW_MAP, .sub = &mapping_require, .help = "The security that was agreed." },
     { "cipher_suites", ROW_TEXTS, PROCESS(cipher_suites), .check = check_cipher_suite, .max = 10, .def_shown = "SFIDCIPH 01 to 07",
       .help = "The cipher suites that signed or encrypted documents may come with, by the names of `oftp2_server.cipher_suite`." },

@@ -59,15 +59,15 @@ static const struct row to_rows[] = {
     AS2_IDENTITY_PARTY_ROWS(u.process.as2.to, 0),
 };
 
-static const struct mapping from_mapping = {
+const struct mapping mapping_from_as2 = {
     .name = "process.start.operation.from (as2-server)", ROWS(from_rows), .at = 1 + PROCESS(from_at), .done = from_done,
-    .protocol = "AS2",
+    .foreign = &mapping_from_oftp2, .protocol = "AS2",
     .help = "Who messages come from. Two listeners of one runtime must differ in the AS2 IDs of *from* or *to*.",
 };
 
-static const struct mapping to_mapping = {
+const struct mapping mapping_to_as2 = {
     .name = "process.start.operation.to (as2-server)", ROWS(to_rows), .at = 1 + PROCESS(to_at), .done = to_done,
-    .protocol = "AS2",
+    .foreign = &mapping_to_oftp2, .protocol = "AS2",
     .help = "Which of our names they are for.",
 };
 
@@ -96,8 +96,8 @@ static const struct word file_names[] = {
 };
 
 static const struct row operation_rows[] = {
-    { "from", ROW_MAP, .sub = &from_mapping, .flags = ROW_REQUIRED, .help = "Who messages come from." },
-    { "to", ROW_MAP, .sub = &to_mapping, .flags = ROW_REQUIRED, .help = "Which of our names they are for." },
+    { "from", ROW_MAP, .sub = &mapping_from_as2, .flags = ROW_REQUIRED, .help = "Who messages come from." },
+    { "to", ROW_MAP, .sub = &mapping_to_as2, .flags = ROW_REQUIRED, .help = "Which of our names they are for." },
     { "require", ROW_MAP, .sub = &mapping_require, .help = "The security that was agreed." },
     { "digests", ROW_TEXTS, AS2(digests), .words = as2_digest_words, .max = 10, .def_shown = "all but MD5",
       .help = "The digests that signatures, and MICs that are asked for, may have. MD5 only for a partner that knows no other." },

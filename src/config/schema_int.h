@@ -209,7 +209,8 @@ extern const struct mapping mapping_runtime, mapping_as2_server; /* of struct co
 extern const struct mapping mapping_certificate, mapping_identity, mapping_partner,
     mapping_process;
 extern const struct mapping mapping_identity_oftp2, mapping_identity_as2, mapping_partner_oftp2,
-    mapping_partner_as2, mapping_operation_oftp2, mapping_operation_as2;
+    mapping_partner_as2, mapping_operation_oftp2, mapping_operation_as2, mapping_from_oftp2,
+    mapping_from_as2, mapping_to_oftp2, mapping_to_as2;
 extern const struct mapping *const component_mappings[4]; /* by enum config_kind */
 
 /* oftp2.md 3.4: SSIDPSWD has eight octets. */

@@ -313,6 +313,7 @@ static void put_texts(struct walk *w, const struct row *row, const yaml_node_t *
     if (texts == NULL)
         return;
     item.max = 0;
+    walk_place(w, node, at(target, row->offset));
     for (size_t i = 0; i < n; i++) {
         const yaml_node_t *value = walk_node(w, node->data.sequence.items.start[i]);
         const char *text = walk_scalar(w, value, row->name);
