@@ -101,6 +101,17 @@ static bool check_text(const char *url, struct err *err)
     return true;
 }
 
+/* libcurl takes any number of slashes, and does not tell an empty user. */
+static bool check_authority(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    if (host == NULL)
+        return false;
+    host += 3;
+    return *host != '/' && memchr(host, '@', strcspn(host, "/?")) == NULL;
+}
+
 /* A part as libcurl, which will do the call, understands it; "" when missing. */
 static const char *part(CURLU *u, CURLUPart which, struct arena *a)
 {
@@ -162,9 +173,7 @@ bool http_url_check(const char *url, struct arena *a, struct http_url *out, stru
         FAIL(err, FAIL_LOCAL, 0, "memory is out");
         goto out;
     }
-    /* user@ may also be empty, which libcurl does not tell */
-    if (strstr(text, "://") == NULL ||
-        memchr(strstr(text, "://") + 3, '@', strcspn(strstr(text, "://") + 3, "/?")) != NULL ||
+    if (!check_authority(text) ||
         curl_url_set(u, CURLUPART_URL, text, CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME) !=
             CURLUE_OK) {
         refuse_url(err, "is none, or has a user in it");
