@@ -290,7 +290,8 @@ def checks(g):
 def groups():
     # The sanitizers' own optimisation level, and frames that their traces can follow.
     options = ['-Doptimization=1', '-Dc_args=-fno-omit-frame-pointer']
-    no_peer = '--ignore=tests/integration/test_peer.py'    # it runs no gateway
+    # These run no gateway.
+    no_peer = [f'--ignore=tests/integration/{n}.py' for n in ('test_peer', 'test_as2_peer')]
     return [
         Group('build', build('build')),
         Group('build-asan', build('build-asan', '-Db_sanitize=address,undefined', *options),
@@ -302,7 +303,7 @@ def groups():
         Group('fault', python_tests(['tests/fault'], 'build/waybill'), ['build']),
         Group('unit-asan', c_tests('build-asan', SANITIZE, slow=4), ['build-asan']),
         Group('integration-asan', python_tests(['tests/integration'], 'build-asan/waybill',
-                                               SANITIZE, slow=3, extra=[no_peer]),
+                                               SANITIZE, slow=3, extra=no_peer),
               ['build-asan']),
         Group('unit-tsan', c_tests(
             'build-tsan', SANITIZE, slow=6, thread=True,
@@ -310,7 +311,7 @@ def groups():
             ['build-tsan']),
         Group('integration-tsan', python_tests(
             ['tests/integration'], 'build-tsan/waybill', SANITIZE, slow=5,
-            thread=True, extra=['-m', 'not no_tsan', no_peer]), ['build-tsan']),
+            thread=True, extra=['-m', 'not no_tsan', *no_peer]), ['build-tsan']),
         Group('checks', checks, ['build']),
     ]
 
