@@ -1,5 +1,5 @@
 /* A detached signature: the SignedData is read when the stage is made, the content passes later. */
-#include "cms/peel.h"
+#include "cms/signature.h"
 
 #include <openssl/err.h>
 
@@ -37,29 +37,12 @@ static enum flow detached_step(struct stage *st, struct span *in, bool last, str
 /* Walks the SignedData to its end but asks for no verdict yet. */
 static bool read_signed(struct detached *d, struct span in, struct err *err)
 {
-    struct walk *w = &d->peel.walk;
-    struct span slice;
-
-    for (;;)
-        switch (walk_next(w, &in, &slice, err)) {
-        case WALK_HEAD:
-            if (w->kind != CMS_SIGNED || !w->absent)
-                return REFUSE(err, CMS_FORMAT, "signature: no detached signed data");
-            d->peel.layer->kind = CMS_SIGNED;
-            d->peel.ops = &peel_signed;
-            if (!d->peel.ops->begin(&d->peel, err))
-                return false;
-            break;
-        case WALK_CLOSED:
-            break;
-        case WALK_CONTENT:
-        case WALK_MORE:
-            return REFUSE(err, CMS_FORMAT, "signature: it ends too early");
-        case WALK_DONE:
-            return in.n == 0 || REFUSE(err, CMS_FORMAT, "signature: octets follow the end");
-        case WALK_FAIL:
-            return false;
-        }
+    if (!signature_read(&d->peel, &in, err))
+        return false;
+    d->peel.layer->kind = CMS_SIGNED;
+    d->peel.ops = &peel_signed;
+    return d->peel.ops->begin(&d->peel, err) &&
+           (in.n == 0 || REFUSE(err, CMS_FORMAT, "signature: octets follow the end"));
 }
 
 struct stage *cms_verify_detached_new(const struct cms_open_options *o, struct span signed_data,

@@ -2,9 +2,8 @@
  * behind it. libcrypto checks them against the certificates given, and no other: what the message
  * carries proves nothing. */
 #include "cms/algorithms.h"
-#include "cms/peel.h"
+#include "cms/signature.h"
 
-#include <openssl/cms.h>
 #include <openssl/err.h>
 
 enum { DIGESTS_MAX = 9 };
@@ -169,16 +168,6 @@ static enum flow flush(struct peel *p, struct room *out, struct err *err)
     return FLOW_END;
 }
 
-/* RFC 5652 5.3: the attribute must name the content's type. libcrypto looks only whether it is
- * there. */
-static bool type_agrees(CMS_ContentInfo *cms, CMS_SignerInfo *si)
-{
-    const ASN1_OBJECT *o =
-        CMS_signed_get0_data_by_OBJ(si, OBJ_nid2obj(NID_pkcs9_contentType), -3, V_ASN1_OBJECT);
-
-    return o != NULL && OBJ_cmp(o, CMS_get0_eContentType(cms)) == 0;
-}
-
 static bool verify(struct signed_data *s, CMS_ContentInfo *cms, CMS_SignerInfo *si, X509 *cert,
                    const char **why)
 {
@@ -198,21 +187,11 @@ static bool verify(struct signed_data *s, CMS_ContentInfo *cms, CMS_SignerInfo *
         return false;
     if (!attributes)
         return true;
-    if (!type_agrees(cms, si)) {
+    if (!signer_type_agrees(cms, si)) {
         *why = "its content type attribute differs";
         return false;
     }
     return CMS_SignerInfo_verify(si) == 1;
-}
-
-static int signer_digest(CMS_SignerInfo *si)
-{
-    X509_ALGOR *a;
-    const ASN1_OBJECT *o;
-
-    CMS_SignerInfo_get0_algs(si, NULL, NULL, &a, NULL);
-    X509_ALGOR_get0(&o, NULL, NULL, a);
-    return OBJ_obj2nid(o);
 }
 
 static void record(struct peel *p, const struct signed_data *s, int nid)
