@@ -40,24 +40,24 @@ static bool add(struct as2_open *o, int nid, struct err *err)
     return digests_add(&o->digests, nid, err);
 }
 
+/* What a second pass asks for and what the MIC takes when it does not take the signature's come first:
+ * so a second pass is always the last. */
 bool open_digests(struct as2_open *o, const char *micalg, struct err *err)
 {
     struct span list = span_text(micalg != NULL ? micalg : ""), name;
     bool announced = false;
 
-    if (!add(o, o->o.digest_besides, err))
+    if (!add(o, o->o.digest_besides, err) || !add(o, open_mic_choice(o, NID_undef).nid, err))
         return false;
     while (next_name(&list, &name)) {
         int nid = as2_digest_of(name);
 
         announced = announced || nid != NID_undef;
-        if (!add(o, nid, err) || !add(o, open_mic_choice(o, nid).nid, err))
+        if (!add(o, nid, err))
             return false;
     }
     /* nothing to go by: what is usual */
-    if (!announced && (!add(o, NID_sha256, err) || !add(o, NID_sha1, err)))
-        return false;
-    return add(o, open_mic_choice(o, NID_undef).nid, err);
+    return announced || (add(o, NID_sha256, err) && add(o, NID_sha1, err));
 }
 
 /* ---- what is told of the signature -------------------------------------------------------- */
