@@ -83,7 +83,7 @@ struct as2_request {
 };
 /* The three values, each NULL when the header is missing. Never fails: an unreadable options header
  * sets .broken (unsigned MDN; nothing of it is used). Names beyond AS2_MICALGS_MAX are left out. In
- * the arena. */
+ * the arena; when that has failed, nothing of it counts. */
 void as2_request_read(const char *to, const char *options, const char *delivery,
                       struct arena *a, struct as2_request *r);
 

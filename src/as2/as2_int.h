@@ -13,9 +13,9 @@ static inline bool as2_is_blank(uint8_t c)
 struct span as2_trim(struct span s);
 struct span as2_trim_value(const char *value);
 
-/* Takes comments out of a structured field, RFC 5322 3.2.2: nested ones and quoted pairs within
- * them; one that is not closed goes to the end. */
-void as2_strip_comments(char *text);
+/* A structured field with a blank for each comment, RFC 5322 3.2.2: nested ones and quoted pairs
+ * within them, too; one that is not closed goes to the end. out[cap] may be where `in` is. False: it does not fit. */
+MUST_CHECK bool as2_strip_comments(const char *in, char *out, size_t cap);
 
 /* Octets of the UTF-8 character s begins with; 0: it is none. Overlong forms, surrogates and what
  * is beyond U+10FFFF are none. s is not empty. */

@@ -137,9 +137,8 @@ enum as2_class as2_disposition_read(const char *value, struct arena *a, const ch
     enum as2_class class;
 
     *detail = "";
-    if (text == NULL)
+    if (text == NULL || !as2_strip_comments(text, text, strlen(text) + 1))
         return AS2_INVALID;
-    as2_strip_comments(text);
     class = classify(behind_mode(span_text(text)), &rest);
     if (rest.n > 0 && (*detail = arena_copy(a, rest)) == NULL) {
         *detail = "";

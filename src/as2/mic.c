@@ -3,9 +3,11 @@
 
 #include <openssl/crypto.h>
 #include <openssl/objects.h>
-#include <stdlib.h>
 
-enum { NAME_MAX_OCTETS = 64 };
+enum {
+    TEXT_MAX = 1024, /* octets without comments: blanks, quotes, digest, name */
+    NAME_MAX_OCTETS = 64,
+};
 
 const char *as2_mic_write(const struct as2_mic *m, const char *spelling, struct arena *a)
 {
@@ -77,21 +79,20 @@ static size_t digest_size(int nid)
 bool as2_mic_read(const char *value, struct as2_mic *m)
 {
     struct as2_mic mic = { .nid = NID_undef };
-    char *text = strdup(value), name[NAME_MAX_OCTETS];
+    char text[TEXT_MAX], name[NAME_MAX_OCTETS];
     const char *comma;
-    bool ok = text != NULL;
+    struct span digest;
     size_t n;
 
-    if (ok) {
-        as2_strip_comments(text);
-        comma = strchr(text, ',');
-        ok = read_digest(
-            comma != NULL ? span_of(text, (size_t)(comma - text)) : span_text(text), &mic);
-        if (ok && comma != NULL && squeeze(span_text(comma + 1), name, sizeof(name), &n))
-            mic.nid = as2_digest_of(span_of(name, n));
-    }
-    free(text);
-    if (!ok || (mic.nid != NID_undef && mic.n != digest_size(mic.nid)))
+    if (!as2_strip_comments(value, text, sizeof(text)))
+        return false;
+    comma = strchr(text, ',');
+    digest = span_of(text, comma != NULL ? (size_t)(comma - text) : strlen(text));
+    if (!read_digest(digest, &mic))
+        return false;
+    if (comma != NULL && squeeze(span_text(comma + 1), name, sizeof(name), &n))
+        mic.nid = as2_digest_of(span_of(name, n));
+    if (mic.nid != NID_undef && mic.n != digest_size(mic.nid))
         return false;
     *m = mic;
     return true;

@@ -20,22 +20,26 @@ struct span as2_trim_value(const char *value)
     return s;
 }
 
-void as2_strip_comments(char *text)
+bool as2_strip_comments(const char *in, char *out, size_t cap)
 {
-    size_t depth = 0;
-    char *out = text;
+    size_t depth = 0, n = 0;
 
-    for (const char *p = text; *p != '\0'; p++) {
-        if (depth > 0 && *p == '\\' && p[1] != '\0')
-            p++;
-        else if (*p == '(')
-            depth++;
-        else if (*p == ')' && depth > 0)
-            depth--;
-        else if (depth == 0)
-            *out++ = *p;
+    for (const char *p = in; *p != '\0'; p++) {
+        char c = *p;
+
+        if (c == '(' && depth++ == 0) {
+            c = ' ';
+        } else if (depth > 0) {
+            depth -= c == ')';
+            p += c == '\\' && p[1] != '\0';
+            continue;
+        }
+        if (n + 1 >= cap)
+            return false;
+        out[n++] = c;
     }
-    *out = '\0';
+    out[n] = '\0';
+    return true;
 }
 
 size_t as2_utf8_character(struct span s)

@@ -43,6 +43,8 @@ static const struct {
     { "(a;b) automatic-action/MDN-sent-automatically; processed/(x:)warning:(y) z", AS2_WARNING,
       "z" },
     { AUTO "processed (no end", AS2_POSITIVE, "" },
+    { AUTO "(a \\) (b \\( ) c)processed", AS2_POSITIVE, "" },
+    { AUTO "proce(ss)ssed", AS2_INVALID, "" }, /* a comment parts words */
     { AUTO "processed/warning", AS2_WARNING, "" },
     { AUTO "processed/warning: duplicate-documents", AS2_WARNING, "duplicate-documents" },
     { AUTO "processed/warning, error: x", AS2_NEGATIVE, "x" },

@@ -87,6 +87,27 @@ static void what_cannot_be_compared_equals_nothing(void **state)
     assert_false(as2_mic_equal(&none, &none));
 }
 
+/* AS2-C127: blanks count, comments do not. */
+static void a_mic_is_at_most_1023_octets_without_comments(void **state)
+{
+    static const char mic[] = V256 ", sha-256";
+    static char value[20000];
+    struct as2_mic m;
+
+    (void)state;
+    for (size_t n = 1000; n <= 1050; n++) {
+        memset(value, ' ', n);
+        memcpy(value + n - (sizeof(mic) - 1), mic, sizeof(mic));
+        CHECK_EQ(as2_mic_read(value, &m), n <= 1023);
+    }
+    value[0] = '(';
+    memset(value + 1, 'x', sizeof(value) - 101);
+    value[sizeof(value) - 101] = ')';
+    memcpy(value + sizeof(value) - 100, mic, sizeof(mic));
+    assert_true(as2_mic_read(value, &m));
+    CHECK_EQ(m.nid, NID_sha256);
+}
+
 static void a_malformed_mic_is_none(void **state)
 {
     static const char *const rows[] = {
@@ -169,6 +190,7 @@ int main(void)
         cmocka_unit_test(every_spelling_of_a_mic_is_read),
         cmocka_unit_test(a_mic_of_every_digest_is_read),
         cmocka_unit_test(what_cannot_be_compared_equals_nothing),
+        cmocka_unit_test(a_mic_is_at_most_1023_octets_without_comments),
         cmocka_unit_test(a_malformed_mic_is_none),
         cmocka_unit_test(a_mic_is_written_with_the_spelling_given),
         cmocka_unit_test(a_flipped_bit_or_a_cut_never_equals),
