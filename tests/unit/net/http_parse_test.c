@@ -72,7 +72,8 @@ static const char *field(const char *name)
     return http_field_get(p->fields, p->fields_n, name);
 }
 
-/* RFC 9112 5.2, which AS2 partners still use; 7.1; and a request behind it on the same line. */
+/* AS2-C17, AS2-C9, AS2-C16: RFC 9112 5.2, which AS2 partners still use; 7.1; and a request behind
+ * it on the same line. */
 static void test_every_split(void **state)
 {
     static const char text[] = "POST /as2?x=1 HTTP/1.1\r\n"
@@ -80,13 +81,15 @@ static void test_every_split(void **state)
                                "Content-Type: multipart/signed; \r\n"
                                "\tprotocol=\"application/pkcs7-signature\";\r\n"
                                "   micalg=sha1  \r\n"
+                               "Receipt-Delivery-Option:\r\n http://a/b\r\n"
                                "X-Empty:\r\n"
                                "X-Late:\r\n later\r\n"
                                "Transfer-Encoding: chunked\r\n"
                                "\r\n"
                                "5;ext=1\r\nhello\r\n"
-                               "7\r\n, world\r\n"
-                               "0\r\nTrailer: x\r\n\r\n"
+                               "4 \t\r\n, wo\r\n"
+                               "03 ;a=\"b;c\" ;d\r\nrld\r\n"
+                               "0\r\nTrailer: x\r\nAnother: y\r\n\r\n"
                                "GET /next HTTP/1.1\r\nHost: b\r\n\r\n";
 
     (void)state;
@@ -98,8 +101,9 @@ static void test_every_split(void **state)
         http_parse_begin(p, false);
         assert_int_equal(feed_head(span_text(text), chunk, &rest), HTTP_HEAD_DONE);
         assert_string_equal(p->url, "/as2?x=1");
-        assert_int_equal(p->fields_n, 5);
+        assert_int_equal(p->fields_n, 6);
         assert_string_equal(field("host"), "gate");
+        assert_string_equal(field("receipt-delivery-option"), "http://a/b");
         assert_string_equal(field("CONTENT-TYPE"),
                             "multipart/signed; "
                             "protocol=\"application/pkcs7-signature\"; micalg=sha1");
@@ -191,7 +195,7 @@ static void test_refusals(void **state)
     refused("GET /\tx HTTP/1.1\r\nHost: a\r\n\r\n", 400);
 }
 
-/* RFC 9112 6.3, 11.2: requests that two readers may cut differently */
+/* AS2-C13, AS2-C14: RFC 9112 6.3, 11.2: requests that two readers may cut differently */
 static void test_smuggling(void **state)
 {
 #define POST "POST / HTTP/1.1\r\nHost: a\r\n"
@@ -308,6 +312,90 @@ static void test_too_many_fields(void **state)
     refused(text, 431);
 }
 
+/* AS2-C9: RFC 4130 6.2 and where requests could be cut in two ways */
+static void test_folds_that_are_refused(void **state)
+{
+    (void)state;
+    refused(POST "AS2-From: a\r\n b\r\n\r\n", 400);
+    refused(POST "as2-to:\r\n\tb\r\n\r\n", 400);
+    refused(POST "Content-Length: 1\r\n 2\r\n\r\n", 400);
+    refused(POST "Content-Length:\r\n 2\r\n\r\n", 400);
+    refused(POST "Content-Length: 2\r\n \r\n\r\n", 400);
+    refused(POST "Transfer-Encoding:\r\n chunked\r\n\r\n", 400);
+    refused(POST "Expect: 100-\n continue\r\n\r\n", 400);
+    refused("POST / HTTP/1.1\r\nHost:\r\n a\r\n\r\n", 400);
+    refused("POST / HTTP/1.1\r\n Host: a\r\n\r\n", 400);
+    refused("POST / HTTP/1.1\r\n\tX: a\r\nHost: a\r\n\r\n", 400);
+}
+
+/* AS2-C1, AS2-C14 */
+static void test_any_case_and_leading_zeros(void **state)
+{
+    struct span rest;
+    char body[8];
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(
+        feed_head(span_text("POST / HTTP/1.1\r\nhOST: a\r\nEXPECT: 100-CONTINUE\r\n"
+                            "content-LENGTH: 0000000000000000000000002\r\n\r\nhi"),
+                  999, &rest),
+        HTTP_HEAD_DONE);
+    assert_true(p->expects);
+    assert_true(feed_body(&rest, 9, body, sizeof(body), &n));
+    assert_int_equal(n, 2);
+    http_parse_begin(p, false);
+    assert_int_equal(
+        feed_head(span_text("POST / HTTP/1.1\r\nHOST: a\r\n"
+                            "TRANSFER-ENCODING: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
+                  999, &rest),
+        HTTP_HEAD_DONE);
+    assert_true(feed_body(&rest, 9, body, sizeof(body), &n));
+    assert_int_equal(n, 2);
+}
+
+/* A chunked body of which the octets are taken as said. */
+static void chunks(const char *text, size_t len, bool taken)
+{
+    for (size_t chunk = 1; chunk < 2000; chunk += 700) {
+        struct span rest, body = span_of(text, len);
+        char out[64];
+        size_t n = 0;
+
+        http_parse_begin(p, false);
+        assert_int_equal(
+            feed_head(span_text(POST "Transfer-Encoding: chunked\r\n\r\n"), 999, &rest),
+            HTTP_HEAD_DONE);
+        assert_int_equal(feed_body(&body, chunk, out, sizeof(out), &n), taken);
+        assert_int_equal(p->complete, taken);
+        assert_int_equal(p->status, taken ? 0 : 400);
+    }
+}
+
+/* AS2-C127: line ends counted */
+static void test_limits_between_chunks(void **state)
+{
+    static char text[HTTP_TRAILER_MAX + 64];
+    size_t n;
+
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        memset(text, 'x', sizeof(text));
+        memcpy(text, "3;", 2);
+        n = HTTP_CHUNK_LINE_MAX + more;
+        memcpy(text + n - 2, "\r\nabc\r\n", 7);
+        memcpy(text + n + 5, "0\r\n\r\n", 5);
+        chunks(text, n + 10, more == 0);
+        memset(text, 'x', sizeof(text));
+        memcpy(text, "0\r\nX: y\r\n", 9);
+        n = 3 + HTTP_TRAILER_MAX + more;
+        memcpy(text + n - 4, "\r\n\r\n", 4);
+        chunks(text, n, more == 0);
+    }
+    chunks("0000000000000003\r\nabc\r\n0\r\n\r\n", 28, true);
+    chunks("00000000000000003\r\nabc\r\n0\r\n\r\n", 29, false);
+}
+
 static void test_broken_bodies(void **state)
 {
     static const char *const bodies[] = { "x\r\nabc",
@@ -320,6 +408,9 @@ static void test_broken_bodies(void **state)
                                           "5\nhello\n0\n\n",
                                           "1;x\nhello",
                                           "0\r\nT: x\n\r\n",
+                                          "3 3\r\nabc\r\n0\r\n\r\n",
+                                          "3;\x01\r\nabc\r\n0\r\n\r\n",
+                                          "ffffffffffffffff0\r\n",
                                           "0\r\n\rX" };
 
     (void)state;
@@ -389,10 +480,20 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, up, down)
     const struct CMUnitTest tests[] = {
-        TEST(test_every_split),   TEST(test_counted_body),  TEST(test_direct_body),
-        TEST(test_refusals),      TEST(test_smuggling),     TEST(test_limits_of_the_head),
-        TEST(test_endless_heads), TEST(test_broken_bodies), TEST(test_too_many_fields),
-        TEST(test_urls),          TEST(test_query),
+        TEST(test_every_split),
+        TEST(test_counted_body),
+        TEST(test_direct_body),
+        TEST(test_refusals),
+        TEST(test_smuggling),
+        TEST(test_limits_of_the_head),
+        TEST(test_endless_heads),
+        TEST(test_folds_that_are_refused),
+        TEST(test_any_case_and_leading_zeros),
+        TEST(test_limits_between_chunks),
+        TEST(test_broken_bodies),
+        TEST(test_too_many_fields),
+        TEST(test_urls),
+        TEST(test_query),
     };
 
     return cmocka_run_group_tests_name("net.http_parse", tests, NULL, NULL);

@@ -103,35 +103,6 @@ static void finish(struct server *s, int fd)
     close(s->listener);
 }
 
-static void say(int fd, const char *text)
-{
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-}
-
-/* All that comes until the server closes, or (wait false) until `until` was seen. */
-static const char *hear(int fd, const char *until)
-{
-    static char got[128 * 1024];
-    size_t n = 0;
-
-    got[0] = '\0';
-    while (n < sizeof(got) - 1) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        ssize_t more;
-
-        if (until != NULL && strstr(got, until) != NULL)
-            break;
-        if (poll(&p, 1, SOON_MS) <= 0)
-            fail_msg("nothing came; so far: %s", got);
-        more = read(fd, got + n, sizeof(got) - 1 - n);
-        if (more <= 0)
-            break;
-        n += (size_t)more;
-        got[n] = '\0';
-    }
-    return got;
-}
-
 static void test_simple(void **state)
 {
     struct server s;
@@ -139,8 +110,8 @@ static void test_simple(void **state)
     const char *got;
 
     (void)state;
-    say(fd, "GET /a%20b?q=%21 HTTP/1.1\r\nHost: a\r\nX-Fold: one\r\n two\r\n\r\n");
-    got = hear(fd, "127.0.0.1");
+    raw_say(fd, "GET /a%20b?q=%21 HTTP/1.1\r\nHost: a\r\nX-Fold: one\r\n two\r\n\r\n");
+    got = raw_hear(fd, "127.0.0.1");
     assert_int_equal(strncmp(got, "HTTP/1.1 200 OK\r\nDate: ", 23), 0);
     assert_has(got, "\r\nContent-Type: text/plain\r\n");
     assert_has(got, "\r\nContent-Length: 28\r\n");
@@ -157,11 +128,11 @@ static void test_keep_alive_and_close(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
-        assert_has(hear(fd, "\r\n\r\nhi"), "X-Extra: 1\r\n");
+        raw_say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+        assert_has(raw_hear(fd, "\r\n\r\nhi"), "X-Extra: 1\r\n");
     }
-    say(fd, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    got = hear(fd, NULL);
+    raw_say(fd, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    got = raw_hear(fd, NULL);
     assert_has(got, "\r\nConnection: close\r\n");
     finish(&s, fd);
     assert_int_equal(s.handled, 4);
@@ -175,14 +146,14 @@ static void test_http_1_0(void **state)
     const char *got;
 
     (void)state;
-    say(fd, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    got = hear(fd, NULL);
+    raw_say(fd, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    got = raw_hear(fd, NULL);
     assert_has(got, "\r\nConnection: close\r\n");
     assert_has(got, "127.0.0.1");
     finish(&s, fd);
     fd = begin(&s);
-    say(fd, "GET /parts HTTP/1.0\r\n\r\n");
-    got = hear(fd, NULL);
+    raw_say(fd, "GET /parts HTTP/1.0\r\n\r\n");
+    got = raw_hear(fd, NULL);
     assert_has(got, "Connection: close\r\n\r\none,xxx");
     assert_null(strstr(got, "chunked"));
     finish(&s, fd);
@@ -195,11 +166,11 @@ static void test_pipelined(void **state)
     const char *got;
 
     (void)state;
-    say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none"
-            "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-            "3\r\ntwo\r\n0\r\n\r\n"
-            "GET /three HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    got = hear(fd, NULL);
+    raw_say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none"
+                "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                "3\r\ntwo\r\n0\r\n\r\n"
+                "GET /three HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    got = raw_hear(fd, NULL);
     assert_has(got, "\r\n\r\noneHTTP/1.1 200 OK");
     assert_has(got, "\r\n\r\ntwoHTTP/1.1 200 OK");
     assert_has(got, "GET /three");
@@ -219,7 +190,7 @@ static void test_octet_by_octet(void **state)
         assert_int_equal(write(fd, text + i, 1), 1);
         (void)poll(NULL, 0, 1);
     }
-    assert_has(hear(fd, "abcde"), "\r\n\r\nabcde");
+    assert_has(raw_hear(fd, "abcde"), "\r\n\r\nabcde");
     finish(&s, fd);
 }
 
@@ -231,15 +202,17 @@ static void test_expect(void **state)
     const char *got;
 
     (void)state;
-    say(fd,
+    raw_say(
+        fd,
         "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n");
-    got = hear(fd, "\r\n\r\n");
+    got = raw_hear(fd, "\r\n\r\n");
     assert_string_equal(got, "HTTP/1.1 100 Continue\r\n\r\n");
-    say(fd, "ok");
-    assert_has(hear(fd, "\r\n\r\nok"), "HTTP/1.1 200 OK");
+    raw_say(fd, "ok");
+    assert_has(raw_hear(fd, "\r\n\r\nok"), "HTTP/1.1 200 OK");
     /* a handler that does not want it: no 100, and the connection cannot go on */
-    say(fd, "POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-    got = hear(fd, NULL);
+    raw_say(fd,
+            "POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    got = raw_hear(fd, NULL);
     assert_int_equal(strncmp(got, "HTTP/1.1 200 OK", 15), 0);
     assert_has(got, "Connection: close");
     finish(&s, fd);
@@ -252,19 +225,19 @@ static void test_parts(void **state)
     const char *got;
 
     (void)state;
-    say(fd, "GET /parts HTTP/1.1\r\nHost: a\r\n\r\n");
-    got = hear(fd, "\r\n0\r\n\r\n");
+    raw_say(fd, "GET /parts HTTP/1.1\r\nHost: a\r\n\r\n");
+    got = raw_hear(fd, "\r\n0\r\n\r\n");
     assert_has(got, "Transfer-Encoding: chunked\r\n");
     assert_has(got, "\r\n\r\n4\r\none,\r\na000\r\nxxx");
-    say(fd, "HEAD /parts HTTP/1.1\r\nHost: a\r\n\r\n");
-    got = hear(fd, "\r\n\r\n");
+    raw_say(fd, "HEAD /parts HTTP/1.1\r\nHost: a\r\n\r\n");
+    got = raw_hear(fd, "\r\n\r\n");
     assert_has(got, "Transfer-Encoding: chunked\r\n");
-    say(fd, "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
-    got = hear(fd, "\r\n\r\n");
+    raw_say(fd, "HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
+    got = raw_hear(fd, "\r\n\r\n");
     assert_has(got, "Content-Length: ");
     assert_string_equal(strstr(got, "\r\n\r\n"), "\r\n\r\n");
-    say(fd, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
-    got = hear(fd, "\r\n\r\n");
+    raw_say(fd, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+    got = raw_hear(fd, "\r\n\r\n");
     assert_has(got, "HTTP/1.1 204 No Content\r\n");
     assert_null(strstr(got, "Content-Length"));
     finish(&s, fd);
@@ -279,17 +252,17 @@ static void test_unread_bodies(void **state)
     int n;
 
     (void)state;
-    say(fd, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345");
-    assert_has(hear(fd, "127.0.0.1"), "POST /x");
-    say(fd, "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-            "5\r\n12345\r\n0\r\n\r\n");
-    got = hear(fd, "127.0.0.1");
+    raw_say(fd, "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345");
+    assert_has(raw_hear(fd, "127.0.0.1"), "POST /x");
+    raw_say(fd, "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                "5\r\n12345\r\n0\r\n\r\n");
+    got = raw_hear(fd, "127.0.0.1");
     assert_null(strstr(got, "Connection: close"));
     n = snprintf(big, sizeof(big), "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
                  sizeof(big));
     /* too much to read for nothing: it is answered, and the answer is not lost in a reset */
     assert_int_equal(write(fd, big, (size_t)n), n);
-    got = hear(fd, "127.0.0.1");
+    got = raw_hear(fd, "127.0.0.1");
     assert_has(got, "Connection: close");
     assert_int_equal(write(fd, big, sizeof(big)), sizeof(big));
     finish(&s, fd);
@@ -302,8 +275,8 @@ static void answers(const char *text, const char *want)
     int fd = begin(&s);
     const char *got;
 
-    say(fd, text);
-    got = hear(fd, NULL);
+    raw_say(fd, text);
+    got = raw_hear(fd, NULL);
     assert_has(got, want);
     assert_has(got, "Connection: close");
     finish(&s, fd);
@@ -334,8 +307,8 @@ static void test_short_answer(void **state)
     const char *got;
 
     (void)state;
-    say(fd, "GET /short HTTP/1.1\r\nHost: a\r\n\r\n");
-    got = hear(fd, NULL);
+    raw_say(fd, "GET /short HTTP/1.1\r\nHost: a\r\n\r\n");
+    got = raw_hear(fd, NULL);
     assert_has(got, "Content-Length: 10\r\n");
     assert_has(got, "\r\n\r\nshort");
     finish(&s, fd);
@@ -348,7 +321,7 @@ static void test_slow_clients(void **state)
     uint64_t from = net_now_ms();
 
     (void)state;
-    assert_string_equal(hear(fd, NULL), ""); /* never said a word */
+    assert_string_equal(raw_hear(fd, NULL), ""); /* never said a word */
     assert_in_range(net_now_ms() - from, IDLE_MS - 1, SOON_MS);
     finish(&s, fd);
 
@@ -358,15 +331,15 @@ static void test_slow_clients(void **state)
         (void)!write(fd, "G", 1);
         (void)poll(NULL, 0, IDLE_MS / 6);
         if (i == 0)
-            say(fd, "ET / HTTP/1.1\r\nHost: ");
+            raw_say(fd, "ET / HTTP/1.1\r\nHost: ");
     }
-    assert_has(hear(fd, NULL), "HTTP/1.1 408 ");
+    assert_has(raw_hear(fd, NULL), "HTTP/1.1 408 ");
     assert_in_range(net_now_ms() - from, IDLE_MS - 1, SOON_MS);
     finish(&s, fd);
 
     fd = begin_idle(&s, IDLE_MS);
-    say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12");
-    assert_has(hear(fd, NULL), "HTTP/1.1 ");
+    raw_say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12");
+    assert_has(raw_hear(fd, NULL), "HTTP/1.1 ");
     finish(&s, fd);
     assert_int_equal(s.handled, 1);
 }
@@ -377,9 +350,9 @@ static void test_broken_off_body(void **state)
     int fd = begin(&s);
 
     (void)state;
-    say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12");
+    raw_say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12");
     (void)shutdown(fd, SHUT_WR);
-    assert_has(hear(fd, NULL), "broken");
+    assert_has(raw_hear(fd, NULL), "broken");
     finish(&s, fd);
 }
 

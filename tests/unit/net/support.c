@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -131,6 +132,34 @@ int raw_connect(uint16_t port)
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
     return fd;
+}
+
+void raw_say(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+const char *raw_hear(int fd, const char *until)
+{
+    static char got[128 * 1024];
+    size_t n = 0;
+
+    got[0] = '\0';
+    while (n < sizeof(got) - 1) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        ssize_t more;
+
+        if (until != NULL && strstr(got, until) != NULL)
+            break;
+        if (poll(&p, 1, SOON_MS) <= 0)
+            fail_msg("nothing came; so far: %s", got);
+        more = read(fd, got + n, sizeof(got) - 1 - n);
+        if (more <= 0)
+            break;
+        n += (size_t)more;
+        got[n] = '\0';
+    }
+    return got;
 }
 
 bool has_ipv6(void)

@@ -59,6 +59,9 @@ void pair_make(struct tls *server_tls, struct tls *client_tls, struct conn **ser
 
 /* A socket connected to the port, for what conn would never do. */
 int raw_connect(uint16_t port);
+void raw_say(int fd, const char *text);
+/* All that comes until `until` was seen, or the other side closes. */
+const char *raw_hear(int fd, const char *until);
 
 bool has_ipv6(void);
 
