@@ -173,7 +173,7 @@ static void as2_c127_blanks_in_a_row_up_to_the_limit(void **state)
 
 static void other_encodings_copy_or_are_refused(void **state)
 {
-    struct stage *st = (struct stage *)&sizes;
+    struct stage other = { NULL }, *st = &other;
     uint8_t *octets;
     struct err err;
     size_t n;
@@ -186,6 +186,7 @@ static void other_encodings_copy_or_are_refused(void **state)
     assert_false(mime_decode_octets(MIME_UNKNOWN, span_text("a"), &octets, &n, &err));
     CHECK_EQ(err.kind, FAIL_PEER);
     assert_false(mime_decoder_new(MIME_UNKNOWN, &st, &err));
+    assert_ptr_equal(st, &other);
     assert_true(mime_decoder_new(MIME_BINARY, &st, &err));
     assert_null(st);
 }
