@@ -103,19 +103,36 @@ struct places {
     bool changes; /* there is something to do */
 };
 
-static void look_into(const struct snapshot *sn, const char *name, const struct oftp_sfid *f,
+/* Whether the component is of this partner alone: an authority, and what others use, too, are none
+ * that it may change. */
+static bool is_its_own(struct gateway *g, const struct snapshot *sn, const struct partner *p,
+                       const struct certificate *c)
+{
+    struct arena a = { 0 };
+    const char *const *users = NULL;
+    const char *prefix = arena_printf(&a, "partner %s: ", p->name);
+    size_t n = 0;
+    bool own = c->cfg->issued_to == NULL && c->cfg->trust_list_sequence == NULL &&
+               prefix != NULL &&
+               config_certificate_users(g->rt, sn->components, sn->components_n, c->name, &a,
+                                        &users, &n);
+
+    for (size_t i = 0; i < n && own; i++)
+        own = strncmp(users[i], prefix, strlen(prefix)) == 0;
+    arena_free(&a);
+    return own;
+}
+
+static void look_into(const struct certificate *component, const struct oftp_sfid *f,
                       const char *kind, const X509 *fresh, struct places *out)
 {
-    struct place p = { .component = snapshot_certificate(sn, name) };
+    struct place p = { .component = component };
     struct span desc = span_of(f->desc, f->descl);
     bool named = false, replace = strcmp(kind, "REPLACE") == 0;
 
     for (size_t i = 0; i < out->n; i++)
-        if (out->list[i].component == p.component)
+        if (out->list[i].component == component)
             return;
-    /* an authority, or a certificate of ours, is none that a partner may change */
-    if (p.component == NULL || p.component->cfg->issued_to != NULL)
-        return;
     for (size_t i = 0; i < p.component->set.n && i < CERTIFICATES_MAX; i++)
         named = named || pki_clid_names(desc, p.component->set.list[i]->leaf);
     for (size_t i = 0; i < p.component->set.n && i < CERTIFICATES_MAX; i++) {
@@ -138,7 +155,7 @@ static void look_into(const struct snapshot *sn, const char *name, const struct 
 }
 
 /* Where the new one belongs: all purposes of the partner that use a predecessor. */
-static void find_places(const struct snapshot *sn, const struct partner *p,
+static void find_places(struct gateway *g, const struct snapshot *sn, const struct partner *p,
                         const struct document *d, const X509 *fresh, struct places *out)
 {
     const struct config_oftp2_party *o = &p->cfg->oftp2;
@@ -152,10 +169,13 @@ static void find_places(const struct snapshot *sn, const struct partner *p,
 
     sfid_from_props(&f, &d->props);
     *out = (struct places) { 0 };
-    for (size_t i = 0; i < PURPOSES; i++)
-        if (names[i] != NULL)
-            look_into(sn, names[i], &f, props_get(&d->props, "waybill.certificate"), fresh,
-                      out);
+    for (size_t i = 0; i < PURPOSES; i++) {
+        const struct certificate *c =
+            names[i] == NULL ? NULL : snapshot_certificate(sn, names[i]);
+
+        if (c != NULL && is_its_own(g, sn, p, c))
+            look_into(c, &f, props_get(&d->props, "waybill.certificate"), fresh, out);
+    }
 }
 
 /* ---- whether it is trusted --------------------------------------------------------------- */
@@ -389,7 +409,7 @@ static bool decide(struct gateway *g, const struct snapshot *sn, const struct pa
     enum trust trust;
     char why[400] = "";
 
-    find_places(sn, p, d, fresh, &places);
+    find_places(g, sn, p, d, fresh, &places);
     trust = trust_of(sn, p, places.n > 0 ? &places.list[0] : NULL, fresh, why, sizeof(why));
     if (places.n > 0 && !places.changes)
         trust = TRUST_YES; /* it is in use already */
@@ -451,7 +471,7 @@ static bool has_place(struct gateway *g, const struct document *d, struct err *e
 
     ok = ok && read_certificate(g, d, &c, err);
     if (ok) {
-        find_places(sn, p, d, c->leaf, &places);
+        find_places(g, sn, p, d, c->leaf, &places);
         ok = places.n > 0 ||
              FAIL(err, FAIL_LOCAL, 409,
                   "it succeeds no certificate of partner '%s': put it into a certificate "

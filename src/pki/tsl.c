@@ -37,8 +37,8 @@ static void begin(void)
 
 static bool is(const xmlNode *n, const char *name, const char *ns)
 {
-    return n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, BAD_CAST name) &&
-           n->ns != NULL && xmlStrEqual(n->ns->href, BAD_CAST ns);
+    return n->type == XML_ELEMENT_NODE && xmlStrEqual(n->name, (const xmlChar *)name) &&
+           n->ns != NULL && xmlStrEqual(n->ns->href, (const xmlChar *)ns);
 }
 
 /* The first child of that name behind `after` (NULL: of all). */
@@ -113,8 +113,8 @@ static bool parse(struct span xml, xmlDoc **doc, struct err *err)
 
 static bool attribute_is(xmlNode *n, const char *name, const char *value)
 {
-    xmlChar *a = xmlGetNoNsProp(n, BAD_CAST name);
-    bool same = a != NULL && xmlStrEqual(a, BAD_CAST value);
+    xmlChar *a = xmlGetNoNsProp(n, (const xmlChar *)name);
+    bool same = a != NULL && xmlStrEqual(a, (const xmlChar *)value);
 
     xmlFree(a);
     return same;

@@ -316,6 +316,16 @@ def test_one_that_succeeds_none_waits_for_its_component(plant, keys):
     assert p.later().name == 'EERP'
 
 
+def test_what_others_use_is_not_changed(plant, keys):
+    """OFTP2-C139: a component that another partner names, too, or that is an authority."""
+    old = self_signed(keys.directory, 'shared', 'shared-1')
+    p = Partner(plant, keys, old)
+    apply(plant, scene.partner(f'{p.name}-too', 'O0013OTHER', client_ssl_certificate=p.sign))
+    p.refused('DELIVER', der(self_signed(keys.directory, 'shared', 'shared-2')), 'signed itself')
+    plant.request('DELETE', f'/api/v1/components/partner/{p.name}-too')
+    p.taken('DELIVER', self_signed(keys.directory, 'shared', 'shared-3'))
+
+
 def test_switched_off(plant, keys):
     """OFTP2-C139"""
     p = Partner(plant, keys, keys.issue('never'), how='off')

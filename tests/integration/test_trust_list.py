@@ -1,4 +1,4 @@
-"""Trust service status lists: what is on a verified list is trusted, and nothing else; a list that is
+"""Trust lists: what is on a verified list is trusted, and nothing else; a list that is
 not what it should be changes nothing. The lists are written and signed here, in canonical form, with
 the openssl command."""
 
