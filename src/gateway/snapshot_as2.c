@@ -83,45 +83,47 @@ void as2_partner_fill(struct snapshot *sn, const struct config_runtime *rt, stru
                                        p->name);
 }
 
-static void resolve_from(struct snapshot *sn, const struct config_runtime *rt,
-                         struct listener *l)
+/* Why the side cannot be used, or NULL. */
+static const char *resolve_from(struct snapshot *sn, const struct config_runtime *rt,
+                                struct listener *l)
 {
     const char *name = l->process->from_partner;
 
     if (name == NULL) {
         fill_side(sn, rt, &l->as2->from, "", &l->as2_from);
-    } else if ((l->partner = snapshot_partner(sn, name)) == NULL) {
-        l->reason = arena_printf(&sn->arena,
-                                 "partner '%s' (start.operation.from) is not deployed", name);
-    } else if (l->partner->as2.cfg == NULL) {
-        l->reason = arena_printf(
-            &sn->arena, "partner '%s' (start.operation.from) has no as2 settings", name);
     } else {
+        l->partner = snapshot_partner(sn, name);
+        if (l->partner == NULL)
+            return arena_printf(&sn->arena,
+                                "partner '%s' (start.operation.from) is not deployed", name);
+        if (l->partner->as2.cfg == NULL)
+            return arena_printf(
+                &sn->arena, "partner '%s' (start.operation.from) has no as2 settings", name);
         l->as2_from = l->partner->as2;
     }
-    if (l->reason == NULL)
-        l->reason = l->as2_from.error;
     l->client_certificate = l->as2_from.client_ssl;
+    return l->as2_from.error;
 }
 
-static void resolve_to(struct snapshot *sn, const struct config_runtime *rt, struct listener *l)
+static const char *resolve_to(struct snapshot *sn, const struct config_runtime *rt,
+                              struct listener *l)
 {
     const char *name = l->process->to_identity;
     const struct identity *id;
 
     if (name == NULL) {
         fill_side(sn, rt, &l->as2->to, "", &l->as2_to);
-    } else if ((id = snapshot_identity(sn, name)) == NULL) {
-        l->reason = arena_printf(&sn->arena,
-                                 "identity '%s' (start.operation.to) is not deployed", name);
-    } else if (id->as2.cfg == NULL) {
-        l->reason = arena_printf(
-            &sn->arena, "identity '%s' (start.operation.to) has no as2 settings", name);
     } else {
+        id = snapshot_identity(sn, name);
+        if (id == NULL)
+            return arena_printf(&sn->arena,
+                                "identity '%s' (start.operation.to) is not deployed", name);
+        if (id->as2.cfg == NULL)
+            return arena_printf(&sn->arena,
+                                "identity '%s' (start.operation.to) has no as2 settings", name);
         l->as2_to = id->as2;
     }
-    if (l->reason == NULL)
-        l->reason = l->as2_to.error;
+    return l->as2_to.error;
 }
 
 static bool has_pair(const struct listener *l, const char *from, const char *to)
@@ -134,9 +136,9 @@ static bool has_pair(const struct listener *l, const char *from, const char *to)
 void as2_listener_resolve(struct snapshot *sn, const struct config_runtime *rt,
                           struct listener *l)
 {
-    resolve_from(sn, rt, l);
-    if (l->reason == NULL)
-        resolve_to(sn, rt, l);
+    const char *from = resolve_from(sn, rt, l), *to = resolve_to(sn, rt, l);
+
+    l->reason = from != NULL ? from : to;
     for (const struct listener *o = sn->listeners; l->reason == NULL && o < l; o++)
         if (o->state != LISTENER_ERRORED && has_pair(o, l->as2_from.id, l->as2_to.id))
             l->reason =
