@@ -45,7 +45,8 @@ static int misused(const char *what)
         "[--directory DIR] [--json]\n"
         "       waybill bench oftp2 --secured [--size 4K] [--count 1000] [--directory DIR] "
         "[--json]\n"
-        "       waybill bench cms [--size 1G] [--directory DIR] [--json]\n",
+        "       waybill bench cms [--size 1G] [--directory DIR] [--json]\n"
+        "       waybill bench as2 [--size 4K] [--runs MESSAGES] [--directory DIR] [--json]\n",
         what);
     return 2;
 }
@@ -69,10 +70,12 @@ int bench_main(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 's' && !size_of(optarg, &o.size))
             return misused("--size takes a number with K, M or G, such as 1G");
+        else if (c == 's')
+            o.size_given = true;
         else if (c == 't')
             o.tls = true;
-        else if (c == 'r' && ((o.runs = atoi(optarg)) < 1 || o.runs > 100))
-            return misused("--runs takes a number from 1 to 100");
+        else if (c == 'r' && ((o.runs = atoi(optarg)) < 1 || o.runs > 1000000))
+            return misused("--runs takes a number from 1 to 1000000");
         else if (c == 'd')
             o.directory = optarg;
         else if (c == 'x')
@@ -88,7 +91,9 @@ int bench_main(int argc, char **argv)
         o.size = o.secured ? 4000 : 1000000000;
     if (optind < argc && strcmp(argv[optind], "cms") == 0)
         return bench_cms(&o);
+    if (optind < argc && strcmp(argv[optind], "as2") == 0)
+        return bench_as2(&o);
     if (optind >= argc || strcmp(argv[optind], "oftp2") != 0)
-        return misused("name the benchmark: oftp2 or cms");
+        return misused("name the benchmark: oftp2, cms or as2");
     return o.secured ? bench_secured(&o) : bench_oftp2(&o);
 }

@@ -19,6 +19,7 @@ MUST_CHECK bool bench_certificate(char **cert_pem, char **key_pem, struct err *e
 
 struct bench_options {
     uint64_t size; /* octets of the file */
+    bool size_given;
     bool tls, json;
     int runs;
     bool secured;          /* many small files, signed and encrypted, with signed receipts */
@@ -27,7 +28,7 @@ struct bench_options {
 };
 int bench_oftp2(const struct bench_options *o);
 int bench_cms(const struct bench_options *o);
-
+int bench_as2(const struct bench_options *o);
 int bench_secured(const struct bench_options *o);
 
 double bench_seconds(void); /* monotonic */
