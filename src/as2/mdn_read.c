@@ -275,15 +275,18 @@ bool as2_mdn_verify(const struct as2_mdn_in *m, X509 *const *signers, size_t sig
                                   .digest_allowed = digest_allowed };
     struct cms_digest digests[CMS_SIGNERS_MAX];
     struct span behind = m->signature;
+    struct err why = { 0 };
     size_t n = 0, used;
 
     if (!m->is_signed)
         return FAIL(err, FAIL_TRUST, AS2_INSUFFICIENT, "mdn: it is not signed");
     /* which digest it takes the signature says */
-    while (!cms_verify_digests(&o, m->signature, digests, n, layer, &used, err))
-        if (err->kind != FAIL_AGAIN || n == COUNT_OF(digests) ||
-            !add_digest(err->wire, m->signed_octets, digests, &n, err))
+    while (!cms_verify_digests(&o, m->signature, digests, n, layer, &used, &why))
+        if (why.kind != FAIL_AGAIN || n == COUNT_OF(digests) ||
+            !add_digest(why.wire, m->signed_octets, digests, &n, &why)) {
+            *err = why;
             return explain(err);
+        }
     span_skip(&behind, used);
     return check_behind(behind, err) || err_context(err, "mdn");
 }
