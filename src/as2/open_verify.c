@@ -2,8 +2,6 @@
  * signature says only behind the content what it was made with; micalg is a hint. */
 #include "as2/open_int.h"
 
-#include "cms/algorithms.h"
-
 #include <openssl/cms.h>
 #include <openssl/err.h>
 
@@ -62,47 +60,23 @@ bool open_digests(struct as2_open *o, const char *micalg, struct err *err)
 
 /* ---- what is told of the signature -------------------------------------------------------- */
 
-static bool note_subject(struct as2_open *o, CMS_ContentInfo *cms, CMS_SignerInfo *si)
-{
-    STACK_OF(X509) *certs = CMS_get1_certs(cms);
-    bool found = false;
-
-    for (int i = 0; certs != NULL && i < sk_X509_num(certs) && !found; i++) {
-        X509 *cert = sk_X509_value(certs, i);
-
-        found = CMS_SignerInfo_cert_cmp(si, cert) == 0;
-        if (found)
-            (void)X509_NAME_oneline(X509_get_subject_name(cert), o->found.signer_subject,
-                                    (int)sizeof(o->found.signer_subject));
-    }
-    sk_X509_pop_free(certs, X509_free);
-    return found;
-}
-
-/* The signature of the one who counts, else the first; who that claims to be. */
-static void note_signer(struct as2_open *o, struct span signature)
+/* Who the first signer claims to be, by a certificate that came along: for the operator. */
+static void note_subject(struct as2_open *o, struct span signature)
 {
     const unsigned char *at = signature.p;
     CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)signature.n);
     STACK_OF(CMS_SignerInfo) *infos = cms != NULL ? CMS_get0_SignerInfos(cms) : NULL;
-    CMS_SignerInfo *si = NULL;
+    STACK_OF(X509) *certs = cms != NULL ? CMS_get1_certs(cms) : NULL;
+    int n = infos != NULL && sk_CMS_SignerInfo_num(infos) > 0 ? sk_X509_num(certs) : 0;
 
-    for (int i = infos != NULL ? sk_CMS_SignerInfo_num(infos) : 0; i-- > 0;) {
-        CMS_SignerInfo *next = sk_CMS_SignerInfo_value(infos, i);
+    for (int i = 0; i < n && o->found.signer_subject[0] == '\0'; i++) {
+        X509 *cert = sk_X509_value(certs, i);
 
-        if (i == 0 && si == NULL)
-            si = next;
-        if (o->found.signer != NULL && CMS_SignerInfo_cert_cmp(next, o->found.signer) == 0)
-            si = next;
+        if (CMS_SignerInfo_cert_cmp(sk_CMS_SignerInfo_value(infos, 0), cert) == 0)
+            (void)X509_NAME_oneline(X509_get_subject_name(cert), o->found.signer_subject,
+                                    (int)sizeof(o->found.signer_subject));
     }
-    if (si != NULL) {
-        const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(si);
-
-        (void)EVP_Digest(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value),
-                         o->found.signature_hash, NULL, cms_digest(NID_sha256), NULL);
-        if (o->found.signer == NULL)
-            (void)note_subject(o, cms, si);
-    }
+    sk_X509_pop_free(certs, X509_free);
     CMS_ContentInfo_free(cms);
     ERR_clear_error();
 }
@@ -129,6 +103,7 @@ static void note_layer(struct as2_open *o, const char *micalg, const struct cms_
     o->found.signature_digest = as2_digest_of(span_text(layer->algorithm));
     o->found.trusted = layer->trusted;
     o->found.signer = layer->signer;
+    memcpy(o->found.signature_hash, layer->signature, sizeof(o->found.signature_hash));
     if (o->found.signature_digest != NID_undef)
         note_spelling(o, micalg);
 }
@@ -191,7 +166,8 @@ bool open_verify(struct as2_open *o, const char *micalg, struct span signature, 
     struct span rest = signature;
 
     note_layer(o, micalg, &layer);
-    note_signer(o, span_of(signature.p, used));
+    if (layer.signer == NULL)
+        note_subject(o, span_of(signature.p, used));
     if (!ok) {
         if (err->kind != FAIL_AGAIN)
             (void)note_mic(o);

@@ -83,6 +83,7 @@ struct cms_layer {
     X509 *signer;                    /* which of them; borrowed; NULL: vouched for    */
     uint8_t digest[EVP_MAX_MD_SIZE]; /* signed: of the content                   */
     size_t digest_n;
+    uint8_t signature[32]; /* cms_verify_digests(): SHA-256 of the signature, for replays */
 };
 
 /* clang-format off */

@@ -32,6 +32,21 @@ bool signature_read(struct peel *p, struct span *in, struct err *err)
         }
 }
 
+struct span signature_infos(struct span tail)
+{
+    struct span rest = tail;
+
+    while (rest.n > 0) {
+        struct span at = rest;
+
+        if (!ber_pass(&rest))
+            break;
+        if (at.p[0] == BER_SET)
+            return span_of(at.p, at.n - rest.n);
+    }
+    return tail;
+}
+
 static int object_of(const X509_ALGOR *a)
 {
     const ASN1_OBJECT *o = NULL;

@@ -10,6 +10,9 @@
 /* Walks a SignedData without content ("detached") from *in into p->walk, and *in behind it. */
 MUST_CHECK bool signature_read(struct peel *p, struct span *in, struct err *err);
 
+/* Of what stands behind the content (struct walk's tail) the signer infos alone. */
+struct span signature_infos(struct span tail);
+
 int signer_digest(const CMS_SignerInfo *si);
 /* Whether si names this certificate as its signer's. */
 bool signer_names(CMS_SignerInfo *si, X509 *cert);

@@ -9,7 +9,11 @@ struct judge {
     const struct cms_digest *d;
     size_t n;
     struct cms_layer *layer;
-    CMS_ContentInfo *cms;
+    const struct peel *peel;
+    CMS_ContentInfo
+        *cms; /* without the certificates: decoding one takes longer than all else */
+    CMS_ContentInfo
+        *full;      /* with them, once they were asked for                               */
     unsigned asked; /* how often somebody was asked to vouch */
 };
 
@@ -26,8 +30,9 @@ static const char *name_of(int nid)
     return cms_digest(nid) != NULL ? cms_algorithm_name(nid) : OBJ_nid2sn(nid);
 }
 
-static void record(struct judge *j, const CMS_SignerInfo *si)
+static void record(struct judge *j, CMS_SignerInfo *si)
 {
+    const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(si);
     int nid = signer_digest(si);
     const struct cms_digest *d = find(j, nid);
 
@@ -35,6 +40,8 @@ static void record(struct judge *j, const CMS_SignerInfo *si)
     j->layer->digest_n = d != NULL ? d->n : 0;
     if (d != NULL)
         memcpy(j->layer->digest, d->value, d->n);
+    (void)EVP_Digest(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value),
+                     j->layer->signature, NULL, cms_digest(NID_sha256), NULL);
 }
 
 static bool defaults_allow(int nid)
@@ -85,10 +92,22 @@ static bool judge_signer(struct judge *j, CMS_SignerInfo *si, bool *known, struc
     return !*known;
 }
 
+/* NULL: there are none, or nobody would vouch for them. */
+static STACK_OF(X509) * inside(struct judge *j)
+{
+    struct err ignored; /* what is damaged there proves nothing either */
+
+    if (j->o->vouch == NULL)
+        return NULL;
+    if (j->full == NULL)
+        j->full = peel_detached(j->peel, grow_span(&j->peel->walk.tail), &ignored);
+    return j->full != NULL ? CMS_get1_certs(j->full) : NULL;
+}
+
 /* The same with the certificates inside that somebody vouches for. */
 static bool judge_inside(struct judge *j, CMS_SignerInfo *si, bool *known, struct err *err)
 {
-    STACK_OF(X509) *certs = j->o->vouch == NULL ? NULL : CMS_get1_certs(j->cms);
+    STACK_OF(X509) *certs = inside(j);
     int n = certs == NULL ? 0 : sk_X509_num(certs);
     struct span digest;
     bool ok = true, good = false;
@@ -153,18 +172,19 @@ bool cms_verify_digests(const struct cms_open_options *o, struct span signed_dat
                         const struct cms_digest *d, size_t n, struct cms_layer *layer,
                         size_t *used, struct err *err)
 {
-    struct judge j = { .o = o, .d = d, .n = n, .layer = layer };
-    struct span left = signed_data;
     struct peel p = { .o = o, .layer = layer };
+    struct judge j = { .o = o, .d = d, .n = n, .layer = layer, .peel = &p };
+    struct span left = signed_data;
     bool ok;
 
     *layer = (struct cms_layer) { .kind = CMS_SIGNED };
     ok = signature_read(&p, &left, err);
     *used = signed_data.n - left.n;
     if (ok)
-        j.cms = peel_detached(&p, grow_span(&p.walk.tail), err);
+        j.cms = peel_detached(&p, signature_infos(grow_span(&p.walk.tail)), err);
     ok = j.cms != NULL && judge_all(&j, err);
     CMS_ContentInfo_free(j.cms);
+    CMS_ContentInfo_free(j.full);
     peel_free(&p);
     ERR_clear_error();
     return ok;
