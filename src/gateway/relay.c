@@ -214,6 +214,8 @@ static bool copy_for(struct gateway *g, const struct snapshot *sn, const struct 
     if (ok)
         log_event(LOG_INFO, "document.relayed", "document", log_num(d->id), "as", log_num(c.id),
                   "partner", p->name, "dsn", d->name, "orig", d->from, "dest", dest, NULL);
+    else
+        payload_remove(g->store, &c.raw);
     *id = c.id;
     payload_writer_free(raw);
     payload_writer_free(index);
