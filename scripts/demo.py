@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Two Waybill gateways, acme and plant-7, on this machine: files both ways over TLS with their
-receipts, a refusal, and a transfer that is cut and goes on. Exit status 0 when all balanced.
+"""Two Waybill gateways, acme and plant-7, on this machine: files both ways over OFTP2 with TLS and
+their receipts, a refusal, a transfer that is cut and goes on; then messages over AS2 with
+synchronous and asynchronous MDNs, a duplicate and a stranger. Exit status 0 when all balanced.
 
 Everything lies below one temporary directory, which is removed at the end (KEEP=1 keeps it).
 DEMO_MB (default 200) is the size of each of the two large files."""
@@ -14,16 +15,19 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 WAYBILL = os.path.abspath(os.environ.get('WAYBILL_BINARY') or ROOT / 'build' / 'waybill')
 LARGE = int(os.environ.get('DEMO_MB', '200')) * 1000 * 1000
 CODES = {'acme': 'O0013000001ACME', 'plant-7': 'O0013000002PLANT7'}
 PASSWORDS = {'acme': 'ACMEPW', 'plant-7': 'PLANTPW'}
+AS2_IDS = {'acme': 'ACME-AS2', 'plant-7': 'PLANT7-AS2'}
 NOBODY = 'O0013000002PLANT9'
 
 ORDERS = """UNB+UNOC:3+{acme}+{plant}+261121:1015+4711'
@@ -112,6 +116,12 @@ def openssl(*args, cwd):
         raise Trouble(f'openssl {" ".join(args)}\n{result.stderr}')
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
 # ---- a gateway -----------------------------------------------------------------------------
 
 
@@ -136,6 +146,8 @@ class Gateway:
         self.log = self.top / 'waybill.log'
         self.socket = str(self.top / 's')
         self.port, self.process = 0, None
+        self.as2_port = free_port()
+        self.as2_url = f'https://127.0.0.1:{self.as2_port}/as2'
 
     def start(self):
         """The port is the system's choice at first and then stays."""
@@ -145,6 +157,10 @@ class Gateway:
             '  endpoints:\n'
             f'    - {{host: 127.0.0.1, port: {self.port}, session_level_encryption: true,\n'
             f'       server_ssl_certificate: our-tls}}\n'
+            'as2_server:\n'
+            f'  mdn_url: "{self.as2_url}"\n'
+            '  endpoints:\n'
+            f'    - {{host: 127.0.0.1, port: {self.as2_port}, ssl: true, ssl_certificate: our-tls}}\n'
             f'admin: {{listen: "", socket: {self.socket}}}\n')
         with open(self.log, 'ab') as log:
             # A session of its own: Ctrl-C is for the demonstration, which then stops all.
@@ -152,7 +168,8 @@ class Gateway:
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
         wait(self.ready, f'{self.name} to be ready')
-        self.port = self.get('/api/v1/runtime')['endpoints'][0]['port']
+        self.port = next(e['port'] for e in self.get('/api/v1/runtime')['endpoints']
+                         if e['protocol'] == 'oftp2')
 
     def ready(self):
         if self.process.poll() is not None:
@@ -203,8 +220,9 @@ class Gateway:
                           f'{result.stdout}{result.stderr}')
         return result.stdout
 
-    def components(self, other_port):
+    def components(self, other_port, other_url):
         other = self.other
+        mdn = 'sync' if self.name == 'acme' else 'async'
         return f"""\
 certificate: our-tls
 file: {self.top}/tls.crt
@@ -228,6 +246,11 @@ oftp2:
   decryption_certificate: our-files
   acknowledgment_signing_certificate: our-files
   session_authentication_challenge_certificate: our-files
+as2:
+  as2_id: {AS2_IDS[self.name]}
+  signing_certificate: our-files
+  decryption_certificate: our-files
+  mdn_signing_certificate: our-files
 ---
 partner: {other}
 oftp2:
@@ -245,6 +268,16 @@ oftp2:
   acknowledgment_verification_certificate: {other}-files
   session_authentication_encrypting_certificate: {other}-files
   send: {{signed: true, compressed: true, encrypted: true, signed_receipt: true}}
+as2:
+  as2_id: {AS2_IDS[other]}
+  url: "{other_url}"
+  server_ssl_certificate: authority
+  signing_certificate: {other}-files
+  encryption_certificate: {other}-files
+  identity: us
+  retry: {{first: 200ms, max: 1s}}
+  send: {{signed: true, compressed: before_signing, encrypted: true, mdn: {mdn},
+         content_type: application/EDIFACT}}
 ---
 process: files-from-{other}
 start:
@@ -256,6 +289,18 @@ start:
     require: {{signed: true, encrypted: true}}
     tracking:
       - {{field: File, value: "{{{{oftp2.sfiddsn}}}}"}}
+steps:
+  - write: {{directory: {self.inbox}, name: "{{{{document.name}}}}"}}
+---
+process: messages-from-{other}
+start:
+  listen: as2-server
+  operation:
+    from: {{partner: {other}}}
+    to: {{identity: us}}
+    require: {{signed: true, encrypted: true}}
+    tracking:
+      - {{field: Message-ID, value: "{{{{as2.message_id}}}}"}}
 steps:
   - write: {{directory: {self.inbox}, name: "{{{{document.name}}}}"}}
 """
@@ -386,6 +431,69 @@ def refused(acme, plant, source):
     say(f'plant-7: {line}')
 
 
+def post(top, url, headers, body):
+    """One request as any program could send it; gives status, header fields and body."""
+    context = ssl.create_default_context(cafile=str(top / 'ca' / 'ca.crt'))
+    address = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPSConnection(address.hostname, address.port, context=context,
+                                             timeout=20)
+    try:
+        connection.request('POST', address.path, body, headers)
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+    finally:
+        connection.close()
+
+
+def send_again(top, acme, plant, number):
+    """The octets of a message that went before, posted by hand: the same Message-ID."""
+    before = len(plant.documents(direction='in', limit=1000))
+    headers = dict(line.split(': ', 1) for line in
+                   acme.document(number)['properties']['as2.headers'].split('\r\n') if line)
+    raw = top / 'again.raw'
+    acme.run('download', number, '--raw', '-o', raw, echo=False)
+    first = post(top, plant.as2_url, headers, raw.read_bytes())
+    again = post(top, plant.as2_url, headers, raw.read_bytes())
+    say(f'the octets of document {number} are posted twice more, Message-ID {headers["Message-ID"]}')
+    say(f'HTTP {first[0]} and {again[0]}; the stored MDN comes back, octet for octet '
+        f'{"the same" if first[2] == again[2] else "DIFFERENT"} ({len(again[2])} octets)')
+    if first[0] != 200 or first[2] != again[2] or b'; processed\r\n' not in first[2]:
+        raise Trouble('that is not the MDN of the first time')
+    if len(plant.documents(direction='in', limit=1000)) != before:
+        raise Trouble('the duplicate became a document')
+    say(f'plant-7: {plant.logged("(as2.duplicate .*)")}')
+
+
+def stranger(top, plant):
+    status, _, body = post(top, plant.as2_url, {
+        'AS2-Version': '1.2', 'AS2-From': 'MALLORY', 'AS2-To': AS2_IDS['plant-7'],
+        'Message-ID': '<1@mallory>', 'Content-Type': 'application/EDIFACT',
+        'Disposition-Notification-To': 'mallory'}, b'UNB+UNOC:3')
+    say(f'AS2-From: MALLORY is answered HTTP {status}, {len(body)} octets')
+    say(f'plant-7: {plant.logged("(as2.request.refused .*)")}')
+    if status != 403:
+        raise Trouble('a stranger was not refused')
+
+
+def messages(top, acme, plant, sources):
+    step('AS2: an order as a message, signed, compressed and encrypted; the signed MDN is in the answer')
+    acme.run('send', '--partner', 'plant-7', '--protocol', 'as2', '--wait', 'order-as2.edi')
+    await_delivery(plant, 'order-as2.edi', sources['order-as2.edi'])
+    sent = acme.documents(direction='out', protocol='as2')[0]['id']
+    acme.run('show', sent)
+
+    step('AS2: an invoice the other way; the MDN comes later, in a request of its own')
+    plant.run('send', '--partner', 'acme', '--protocol', 'as2', '--wait', 'invoice-as2.edi')
+    await_delivery(acme, 'invoice-as2.edi', sources['invoice-as2.edi'])
+    say(f'acme: {acme.logged("(as2.mdn.sent .*)")}')
+
+    step('AS2: the same message again is answered with the stored MDN and not delivered again')
+    send_again(top, acme, plant, sent)
+
+    step('AS2: a stranger is refused')
+    stranger(top, plant)
+
+
 def balance(acme, plant, sources):
     """Compares both sides' books; gives the differences found."""
     wrong = []
@@ -411,7 +519,8 @@ def balance(acme, plant, sources):
                 continue
             for g, number, state in (sender, d['id'], 'received'), (receiver, there['id'], 'sent'):
                 receipts = g.document(number)['receipts']
-                if [(r['kind'], r['state']) for r in receipts] != [('EERP', state)]:
+                kind = 'MDN' if d['protocol'] == 'as2' else 'EERP'
+                if [(r['kind'], r['state']) for r in receipts] != [(kind, state)]:
                     wrong.append(f'{g.name}: document {number} has receipts {receipts}')
             if sha256(receiver.inbox / d['name']) != sources[d['name']]['sha256']:
                 wrong.append(f'{d["name"]} differs')
@@ -423,8 +532,8 @@ def demonstrate(top):
     acme, plant = gateways = [Gateway(top, 'acme', 'plant-7'), Gateway(top, 'plant-7', 'acme')]
     running.extend(gateways)
     version = subprocess.run([WAYBILL, 'version'], capture_output=True, text=True).stdout
-    print(f'{BOLD}Two gateways on this machine exchange files over OFTP2: TLS, secure authentication, files signed,\n'
-          f'compressed and encrypted, receipts signed.{OFF}\n'
+    print(f'{BOLD}Two gateways on this machine exchange files over OFTP2 and messages over AS2: TLS, secure\n'
+          f'authentication, all of it signed, compressed and encrypted, receipts signed.{OFF}\n'
           f'{version.splitlines()[0] if version else ""}; everything lies below {top}')
 
     step('Certificates: one authority, for each gateway one for TLS and one for files')
@@ -434,9 +543,9 @@ def demonstrate(top):
     step('Both gateways start, and get to know each other with `waybill apply`')
     for g in gateways:
         g.start()
-        say(f'{g.name}: pid {g.process.pid}, OFTP2 with TLS on 127.0.0.1:{g.port}')
+        say(f'{g.name}: pid {g.process.pid}, OFTP2 with TLS on 127.0.0.1:{g.port}, AS2 at {g.as2_url}')
     for g, other in (acme, plant), (plant, acme):
-        (g.top / 'components.yaml').write_text(g.components(other.port))
+        (g.top / 'components.yaml').write_text(g.components(other.port, other.as2_url))
         g.run('apply', '-f', f'{g.name}/components.yaml')
     plant.run('listeners')
     acme.run('test', 'plant-7')
@@ -444,11 +553,15 @@ def demonstrate(top):
     codes = {'acme': CODES['acme'], 'plant': CODES['plant-7']}
     (top / 'orders.edi').write_text(ORDERS.format(**codes))
     (top / 'desadv.edi').write_text(DESADV.format(**codes))
+    (top / 'order-as2.edi').write_text(ORDERS.format(**codes))
+    (top / 'invoice-as2.edi').write_text(DESADV.format(**codes).replace('DESADV', 'INVOIC'))
     make_large(top / 'large.dat', LARGE, b'A')
     make_random(top / 'cut.dat', LARGE)
     sources = {'ORDERS.EDI': source_of(top / 'orders.edi'),
                'DESADV.EDI': source_of(top / 'desadv.edi'),
-               'LARGE.DAT': source_of(top / 'large.dat'), 'CUT.DAT': source_of(top / 'cut.dat')}
+               'LARGE.DAT': source_of(top / 'large.dat'), 'CUT.DAT': source_of(top / 'cut.dat'),
+               'order-as2.edi': source_of(top / 'order-as2.edi'),
+               'invoice-as2.edi': source_of(top / 'invoice-as2.edi')}
 
     step('An order goes from acme to plant-7; the receipt (EERP) comes back when it is processed')
     acme.run('send', '--partner', 'plant-7', '--wait', 'orders.edi')
@@ -475,6 +588,8 @@ def demonstrate(top):
     cut_and_go_on(acme, plant, sources['CUT.DAT'])
     await_delivery(plant, 'CUT.DAT', sources['CUT.DAT'])
 
+    messages(top, acme, plant, sources)
+
     step('What both sides have in their books')
     wrong = balance(acme, plant, sources)
     for g in gateways:
@@ -483,8 +598,8 @@ def demonstrate(top):
         print()
     if wrong:
         raise Trouble('the books do not agree:\n   ' + '\n   '.join(wrong))
-    print(f'{BOLD}Everything balanced{OFF}: 4 files sent, 4 processed, 4 receipts given and taken, '
-          f'1 refused as it should; {time.monotonic() - begun:.0f} s.')
+    print(f'{BOLD}Everything balanced{OFF}: 6 documents sent, 6 processed, 6 receipts given and taken, '
+          f'1 file and 1 stranger refused as they should; {time.monotonic() - begun:.0f} s.')
 
 
 running = []
