@@ -1,8 +1,9 @@
 /* listeners: what waits for documents, and why it does not. */
 #include "cli/cli.h"
 
-static const char *const heads[] = { "LISTENER",   "STATE",     ">VERSION", "FROM",   "TO",
-                                     ">DOCUMENTS", ">FAILURES", "LAST",     "REASON", NULL };
+static const char *const heads[] = { "LISTENER", "STATE",  "SERVER",     ">VERSION",
+                                     "FROM",     "TO",     ">DOCUMENTS", ">FAILURES",
+                                     "LAST",     "REASON", NULL };
 
 /* "acme (O0013000001ACME)" */
 static const char *party(struct cli *c, const json_t *l, const char *name, const char *code)
@@ -15,7 +16,7 @@ static const char *party(struct cli *c, const json_t *l, const char *name, const
 static void row(struct cli *c, struct cli_table *t, const json_t *l)
 {
     cli_table_row(t, (const char *const[]) {
-                         cli_j_text(l, "name"), cli_j_text(l, "state"),
+                         cli_j_text(l, "name"), cli_j_text(l, "state"), cli_j_text(l, "server"),
                          cli_j_number(c, l, "version"), party(c, l, "from_name", "from"),
                          party(c, l, "to_name", "to"), cli_j_number(c, l, "documents"),
                          cli_j_number(c, l, "failures"),

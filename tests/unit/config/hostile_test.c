@@ -44,20 +44,30 @@ static void test_every_truncation(void **state)
         feed_copy(example_runtime, n);
     for (size_t n = 0; n < sizeof(example_process); n++)
         feed_copy(example_process, n);
+    for (size_t n = 0; n < sizeof(example_as2); n++)
+        feed_copy(example_as2, n);
+}
+
+static void change_every_octet(const char *good, size_t n)
+{
+    static const char octets[] = "\0\n {}[]:&*!|\xFF";
+    char *text = malloc(n);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k + 1 < sizeof(octets); k++) {
+            memcpy(text, good, n);
+            text[i] = octets[k];
+            feed_copy(text, n);
+        }
+    free(text);
 }
 
 static void test_every_octet_changed(void **state)
 {
-    static const char octets[] = "\0\n {}[]:&*!|\xFF";
-    char text[sizeof(example_process)];
-
     (void)state;
-    for (size_t i = 0; i + 1 < sizeof(example_process); i++)
-        for (size_t k = 0; k + 1 < sizeof(octets); k++) {
-            memcpy(text, example_process, sizeof(text));
-            text[i] = octets[k];
-            feed_copy(text, sizeof(text) - 1);
-        }
+    change_every_octet(example_process, sizeof(example_process) - 1);
+    change_every_octet(example_as2, sizeof(example_as2) - 1);
 }
 
 static void test_aliases_are_refused(void **state)

@@ -73,6 +73,31 @@ static void test_components(void **state)
     }
 }
 
+/* Two problems: no certificates to encrypt to and to verify with. */
+static void test_components_of_as2(void **state)
+{
+    bool checked = false;
+
+    (void)state;
+    for (long n = 0; !checked; n++) {
+        struct config_problems ps = { 0 };
+        struct components all;
+        bool ok;
+
+        assert_true(n < 1000);
+        countdown = n;
+        ok = config_components_parse(span_text(example_as2), "f", &all.list, &all.n, &ps);
+        assert_int_equal(ok, ps.n == 0);
+        for (size_t i = 0; ok && i < all.n; i++)
+            config_advise(NULL, all.list, all.n, all.list[i], &ps);
+        checked = ok && ps.n == 0 && !config_check(NULL, all.list, all.n, &ps) && ps.n == 2 &&
+                  !ps.arena.failed && ps.first != NULL;
+        countdown = -1;
+        components_free(&all);
+        config_problems_free(&ps);
+    }
+}
+
 static void test_the_reference(void **state)
 {
     char *text = NULL;
@@ -92,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_runtime),
         cmocka_unit_test(test_components),
+        cmocka_unit_test(test_components_of_as2),
         cmocka_unit_test(test_the_reference),
     };
 

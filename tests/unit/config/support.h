@@ -157,4 +157,27 @@ static const char example_process[] =
     "  - exec: {command: [/usr/local/bin/import-order], timeout: 60s}\n"
     "  - http: {url: \"http://erp.local/edi\", method: POST}\n";
 
+static const char example_as2[] =
+    "partner: acme\n"
+    "as2:\n"
+    "  as2_id: \"AC ME\"\n"
+    "  allow_blanks: true\n"
+    "  ip_filter: [192.0.2.1-192.0.2.9, 10.1.*.*]\n"
+    "  url: https://as2.acme.example:8443/as2?x=1\n"
+    "  username: acme\n"
+    "  password: {secret: acme_http}\n"
+    "  send: {compressed: before_signing, content_type: application/edifact, mdn: async}\n"
+    "---\n"
+    "process: invoices\n"
+    "start:\n"
+    "  listen: as2-server\n"
+    "  operation:\n"
+    "    from: {partner: acme}\n"
+    "    to: {as2_id: US}\n"
+    "    reject_duplicates: {days: 30}\n"
+    "    digests: [SHA256]\n"
+    "    mic_algorithm: list\n"
+    "steps:\n"
+    "  - send: {partner: acme, protocol: as2, subject: \"{{as2.subject}}\"}\n";
+
 #endif
