@@ -1,10 +1,10 @@
 /* Header fields of what we send: one writer for all of them. as2.md 1.1, 11.1 #6. */
 #include "as2/as2_int.h"
 
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     WORD_CHARACTERS = 75, /* of an RFC 2047 word, at most */
@@ -114,18 +114,34 @@ const char *as2_header_text(const char *utf8, struct arena *a)
     return all;
 }
 
+/* The civil date of a day since 1970-01-01, counted from March so that leap days come last. */
+static void date_of(int64_t day, int64_t *year, unsigned *month, unsigned *mday)
+{
+    const int64_t per_era = 146097; /* days of 400 years */
+    int64_t since = day + 719468;   /* 0000-03-01 */
+    int64_t era = since / per_era, of_era = since % per_era;
+    int64_t of_400 = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = (unsigned)(of_era - (365 * of_400 + of_400 / 4 - of_400 / 100));
+    unsigned march = (5 * of_year + 2) / 153;
+
+    *mday = of_year - (153 * march + 2) / 5 + 1;
+    *month = march < 10 ? march + 3 : march - 9;
+    *year = of_400 + 400 * era + (*month <= 2);
+}
+
 const char *as2_date(int64_t now_ms, struct arena *a)
 {
-    static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+    static const char days[7][4] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
     static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-    time_t t = (time_t)(now_ms / 1000);
-    struct tm tm;
+    int64_t s = now_ms / 1000, day = s / 86400, year;
+    unsigned month, mday, of_day = (unsigned)(s % 86400);
 
-    if (now_ms < 0 || gmtime_r(&t, &tm) == NULL)
+    if (now_ms < 0)
         return NULL;
-    return arena_printf(a, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday,
-                        months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    date_of(day, &year, &month, &mday);
+    return arena_printf(a, "%s, %02u %s %04" PRId64 " %02u:%02u:%02u GMT", days[day % 7], mday,
+                        months[month - 1], year, of_day / 3600, of_day / 60 % 60, of_day % 60);
 }
 
 /* EDIINT-Features came with 1.2; as2.md 1.1. */

@@ -1,6 +1,8 @@
 /* Header fields that leave: as2.md 1.1, 11.1 #6. */
 #include "test.h"
 
+#include <time.h>
+
 static const struct as2_envelope plain = {
     .version = "1.2",
     .from = "SENDERCO",
@@ -205,6 +207,16 @@ static void a_date_is_in_english_and_gmt(void **state)
     assert_string_equal(as2_date(0, &a), "Thu, 01 Jan 1970 00:00:00 GMT");
     assert_string_equal(as2_date(951827696000, &a), "Tue, 29 Feb 2000 12:34:56 GMT");
     assert_null(as2_date(-1, &a));
+    /* every day of four centuries as the C library has it */
+    for (int64_t day = 0; day < 146100; day++) {
+        time_t t = (time_t)(day * 86400 + day % 86400);
+        char want[64];
+        struct tm tm;
+
+        assert_non_null(gmtime_r(&t, &tm));
+        assert_true(strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0);
+        assert_string_equal(as2_date((int64_t)t * 1000, &a), want);
+    }
     arena_free(&a);
 }
 
