@@ -1,6 +1,7 @@
 """AS2 processes, partners and identities applied, refused, listed, paused, deleted."""
 
 import itertools
+import pathlib
 import re
 
 import pytest
@@ -200,3 +201,9 @@ def test_check_and_dump_know_as2(plant, name, tmp_path):
     assert 'ok: settings and 3 components' in result.stdout
     assert re.search(r'^warning: .*c\.yaml:\d+:\d+: partner a: ip_filter is an empty list',
                      result.stderr, re.M)
+
+
+def test_the_example_is_right(plant):
+    example = pathlib.Path(__file__).parents[2] / 'examples' / 'as2.yaml'
+    result = waybill.run('check', '--config', plant.config_file, example)
+    assert 'ok: settings and 6 components' in result.stdout and 'warning' not in result.stderr
