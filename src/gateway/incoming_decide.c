@@ -202,6 +202,12 @@ const struct listener *incoming_decide(struct session *s, const struct snapshot 
                          "`waybill listeners resume` starts it again");
         return NULL;
     }
+    if (store_failed(s->g->store)) {
+        (void)verdict_no(
+            v, ANSWER_ACCESS, true, "nothing can be stored at the moment: try later",
+            "the disk below runtime.data_directory failed to sync: restart Waybill");
+        return NULL;
+    }
     if (!stamp_valid(f)) {
         (void)verdict_no(v, ANSWER_FILENAME, false, "SFIDDSN, SFIDDATE or SFIDTIME is empty",
                          "the partner's program");

@@ -161,7 +161,7 @@ void gateway_endpoints(struct gateway *g, struct arena *a, struct gateway_endpoi
 
 bool gateway_ready(struct gateway *g)
 {
-    return atomic_load(&g->ready);
+    return atomic_load(&g->ready) && !store_failed(g->store);
 }
 
 void gateway_request_stop(struct gateway *g)

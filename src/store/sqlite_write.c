@@ -6,10 +6,14 @@
  *   1. A caller is answered true only after COMMIT, with synchronous = FULL, has returned.
  *   2. A batch that conflicts leaves no trace, and those beside it do not notice.
  *   3. When the transaction is lost, every batch in it fails and has left no trace.
- *   4. The index of open jobs changes after COMMIT and before the caller is answered. */
+ *   4. After a sync that failed nothing more is stored until the store is opened anew: the system may
+ *      have dropped what it could not write, and the next sync would not tell.
+ *   5. The index of open jobs changes after COMMIT and before the caller is answered. */
 #include "store/sqlite_int.h"
 
+#include <errno.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -32,6 +36,8 @@ struct commit_line {
     bool stopping;
     pthread_t thread;
     _Atomic uint64_t commits;
+    atomic_bool broken; /* a sync failed; why: */
+    char broken_text[128];
     /* the committing thread's own */
     int log_pages;
     int64_t purge_ms;
@@ -135,11 +141,43 @@ static bool transaction(struct store *s, struct request *list, struct err *err)
     return true;
 }
 
+static bool failed_for_good(struct store *s, struct err *err)
+{
+    return FAIL(
+        err, FAIL_LOCAL, 0,
+        "the disk failed to sync (%s): nothing more is stored until Waybill is restarted; "
+        "look at the disk below runtime.data_directory",
+        s->line->broken_text);
+}
+
+/* rc: of the connection, right after a failure. */
+static void look_for_failed_sync(struct store *s, int rc)
+{
+    if (rc != SQLITE_IOERR_FSYNC && rc != SQLITE_IOERR_DIR_FSYNC)
+        return;
+    (void)snprintf(s->line->broken_text, sizeof(s->line->broken_text), "error %d", rc);
+    if (sqlite3_system_errno(s->writer->db) != 0) {
+        errno = sqlite3_system_errno(s->writer->db);
+        (void)snprintf(s->line->broken_text, sizeof(s->line->broken_text), "%m");
+    }
+    atomic_store(&s->line->broken, true);
+}
+
+bool store_failed(struct store *s)
+{
+    return atomic_load(&s->line->broken);
+}
+
 static void commit_all(struct store *s, struct request *list)
 {
     struct err err = { 0 };
-    bool ok = transaction(s, list, &err);
+    bool ok = store_failed(s) ? failed_for_good(s, &err) : transaction(s, list, &err);
 
+    if (!ok && !store_failed(s)) {
+        look_for_failed_sync(s, sqlite3_extended_errcode(s->writer->db));
+        if (store_failed(s))
+            (void)failed_for_good(s, &err);
+    }
     if (!ok && !sqlite3_get_autocommit(s->writer->db)) {
         struct err ignored;
 
@@ -203,8 +241,9 @@ static void *commit_thread(void *arg)
          * failure shows again, and is reported, at the next commit. */
         if (s->line->log_pages >= LOG_PAGES) {
             s->line->log_pages = 0;
-            (void)sqlite3_wal_checkpoint_v2(s->writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                            NULL, NULL);
+            look_for_failed_sync(s, sqlite3_wal_checkpoint_v2(s->writer->db, NULL,
+                                                              SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                                              NULL));
         }
     }
     return NULL;

@@ -204,6 +204,8 @@ void store_set_paused(struct store_batch *b, const char *kind, const char *name,
 void store_add_audit(struct store_batch *b, int64_t now_ms, const char *who, const char *what);
 
 MUST_CHECK bool store_commit(struct store *s, struct store_batch *b, struct err *err);
+/* A sync has failed: what is read is right, but nothing can be stored until it is opened anew. */
+bool store_failed(struct store *s);
 
 /* ---- reading --------------------------------------------------------------------------- */
 
