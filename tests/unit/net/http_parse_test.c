@@ -428,54 +428,6 @@ static void test_broken_bodies(void **state)
     }
 }
 
-static void split(const char *url, const char *want_path, const char *want_query)
-{
-    struct arena a = { 0 };
-    const char *path = NULL, *query = NULL;
-    bool ok = http_split_url(url, &a, &path, &query);
-
-    if (want_path == NULL) {
-        assert_false(ok);
-    } else {
-        assert_true(ok);
-        assert_string_equal(path, want_path);
-        assert_string_equal(query, want_query);
-    }
-    arena_free(&a);
-}
-
-static void test_urls(void **state)
-{
-    (void)state;
-    split("/", "/", "");
-    split("/a%20b/%C3%a4?q=%41#top", "/a b/\xc3\xa4", "q=%41");
-    split("/a+b", "/a+b", "");
-    split("*", "*", "");
-    split("http://gate:80/x?y", "/x", "y");
-    split("http://gate?y", "/", "y");
-    split("http://gate", "/", "");
-    split("/%", NULL, NULL);
-    split("/%4", NULL, NULL);
-    split("/%zz", NULL, NULL);
-    split("/a%00b", NULL, NULL);
-    split("gate:80", NULL, NULL);
-}
-
-static void test_query(void **state)
-{
-    struct http_request r = { .query = "a=1&b=x+y%26z&c&d=&%65=v&bad=%q&a=2" };
-
-    (void)state;
-    assert_string_equal(http_query(&r, "a"), "1");
-    assert_string_equal(http_query(&r, "b"), "x y&z");
-    assert_string_equal(http_query(&r, "c"), "");
-    assert_string_equal(http_query(&r, "d"), "");
-    assert_string_equal(http_query(&r, "e"), "v");
-    assert_null(http_query(&r, "bad"));
-    assert_null(http_query(&r, "f"));
-    arena_free(&r.arena);
-}
-
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, up, down)
@@ -492,8 +444,6 @@ int main(void)
         TEST(test_limits_between_chunks),
         TEST(test_broken_bodies),
         TEST(test_too_many_fields),
-        TEST(test_urls),
-        TEST(test_query),
     };
 
     return cmocka_run_group_tests_name("net.http_parse", tests, NULL, NULL);

@@ -1,12 +1,60 @@
-/* URLs that partners give, and the addresses they may lead to. */
+/* URLs of requests, URLs that partners give, and the addresses they may lead to. */
 #include "support.h"
 
-#include "net/http.h"
+#include "net/http_int.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+
+static void split(const char *url, const char *want_path, const char *want_query)
+{
+    struct arena a = { 0 };
+    const char *path = NULL, *query = NULL;
+    bool ok = http_split_url(url, &a, &path, &query);
+
+    if (want_path == NULL) {
+        assert_false(ok);
+    } else {
+        assert_true(ok);
+        assert_string_equal(path, want_path);
+        assert_string_equal(query, want_query);
+    }
+    arena_free(&a);
+}
+
+static void test_targets_of_requests(void **state)
+{
+    (void)state;
+    split("/", "/", "");
+    split("/a%20b/%C3%a4?q=%41#top", "/a b/\xc3\xa4", "q=%41");
+    split("/a+b", "/a+b", "");
+    split("*", "*", "");
+    split("http://gate:80/x?y", "/x", "y");
+    split("http://gate?y", "/", "y");
+    split("http://gate", "/", "");
+    split("/%", NULL, NULL);
+    split("/%4", NULL, NULL);
+    split("/%zz", NULL, NULL);
+    split("/a%00b", NULL, NULL);
+    split("gate:80", NULL, NULL);
+}
+
+static void test_queries_of_requests(void **state)
+{
+    struct http_request r = { .query = "a=1&b=x+y%26z&c&d=&%65=v&bad=%q&a=2" };
+
+    (void)state;
+    assert_string_equal(http_query(&r, "a"), "1");
+    assert_string_equal(http_query(&r, "b"), "x y&z");
+    assert_string_equal(http_query(&r, "c"), "");
+    assert_string_equal(http_query(&r, "d"), "");
+    assert_string_equal(http_query(&r, "e"), "v");
+    assert_null(http_query(&r, "bad"));
+    assert_null(http_query(&r, "f"));
+    arena_free(&r.arena);
+}
 
 static void takes(const char *text, bool tls, const char *host, uint16_t port, const char *path,
                   const char *whole)
@@ -216,6 +264,8 @@ static void test_addresses_of_the_public_internet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_targets_of_requests),
+        cmocka_unit_test(test_queries_of_requests),
         cmocka_unit_test(test_urls_are_taken_apart),
         cmocka_unit_test(test_urls_are_refused),
         cmocka_unit_test(test_urls_have_a_limit),
