@@ -174,8 +174,11 @@ static bool check_public(const struct http_call *call, struct arena *a, struct e
     struct http_url url;
     bool ok = true;
 
-    if (!http_url_check(call->url, a, &url, err))
+    if (!http_url_check(call->url, a, &url, err)) {
+        err->kind = FAIL_LOCAL;
+        err->wire = HTTP_FAIL_FORBIDDEN;
         return false;
+    }
     if (url.port < 1024 && url.port != 80 && url.port != 443)
         return FAIL(err, FAIL_LOCAL, HTTP_FAIL_FORBIDDEN,
                     "port %u is none of HTTP's, and below 1024", (unsigned)url.port);

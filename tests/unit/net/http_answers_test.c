@@ -350,6 +350,8 @@ static void test_private_addresses_are_not_called(void **state)
     }
     call_fails((struct http_call) { .url = "http://8.8.8.8:22/", .public_only = true },
                FAIL_LOCAL, HTTP_FAIL_FORBIDDEN, "port 22");
+    call_fails((struct http_call) { .url = "http://u@8.8.8.8/", .public_only = true },
+               FAIL_LOCAL, HTTP_FAIL_FORBIDDEN, "user");
     call_fails((struct http_call) { .url = "http://10.0.0.1/",
                                     .public_only = true,
                                     .proxy = "http://127.0.0.1:1" },
