@@ -175,7 +175,7 @@ struct config_certificate {
     const char *trust;      /* certificate component it must come from; NULL: it is pinned */
     /* made from a trust list: its number, who signed it, until when it counts; NULL: it is not */
     const char *trust_list_sequence, *trust_list_signer, *trust_list_until;
-    const char *issued_to;  /* pattern for subjects of what it issued; NULL: only itself */
+    const char *issued_to; /* pattern for subjects of what it issued; NULL: only itself */
     struct config_certificate_also *also;
     size_t also_n;
 };

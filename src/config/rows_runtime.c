@@ -59,7 +59,7 @@ static const struct row runtime_rows[] = {
       .def_shown = "`<data_directory>/keys/store.key`",
       .help = "The store key: 32 octets under which private keys in the store are encrypted. Made, for its owner only, with the first `waybill certificates import`. Back it up apart from the data directory: without it those keys are lost." },
     { "crl_check", ROW_DURATION, AT(runtime.crl_check_ms), .def = "60s", .min = SECOND_MS, .max = DAY_MS,
-      .help = "How often to look whether a `crl_file` has changed or its time is over." },
+      .help = "How often to look whether a `crl_file` has changed or its time is over, and whether the next certificate of a roll-over has its turn." },
     { "workers", ROW_NUMBER, AT(runtime.workers), .def = "4", .min = 1, .max = 64,
       .help = "How many threads open, seal and process documents at the same time." },
     { "stop_timeout", ROW_DURATION, AT(runtime.stop_timeout_ms), .def = "30s", .max = HOUR_MS,

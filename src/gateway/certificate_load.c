@@ -50,11 +50,12 @@ bool store_key_get(const struct config_runtime *rt, bool make, uint8_t key[STORE
     if (!found && make)
         return store_key_make(path, key, err);
     if (!found)
-        return FAIL(err, FAIL_LOCAL, 0,
-                    "the store key '%s' (runtime.key_file) is missing: put it back from its "
-                    "backup; if it is lost, make a new one (head -c 32 /dev/urandom) and import "
-                    "the private keys anew",
-                    path);
+        return FAIL(
+            err, FAIL_LOCAL, 0,
+            "the store key '%s' (runtime.key_file) is missing: put it back from its "
+            "backup; if it is lost, make a new one (head -c 32 /dev/urandom) and import "
+            "the private keys anew",
+            path);
     if (shared)
         log_event(LOG_WARN, "store.key.readable", "file", path, "cure", "chmod 600", NULL);
     return true;
@@ -419,6 +420,8 @@ void certificates_load(struct snapshot *sn, const struct config_runtime *rt)
         for (size_t i = 0; i < sn->certificates_n; i++)
             changed = check_trust(sn, &sn->certificates[i], now_s) || changed;
     }
+    for (size_t i = 0; i < sn->certificates_n; i++)
+        sn->certificates[i].current = pki_set_sign(&sn->certificates[i].set, now_s);
 }
 
 void certificates_free(struct snapshot *sn)

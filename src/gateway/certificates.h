@@ -16,7 +16,8 @@ MUST_CHECK bool store_key_get(const struct config_runtime *rt, bool make,
 bool file_marks(const char *path, struct file_mark *mark);
 
 /* Says in the log which certificates end within 30, 14 and 3 days and which revocation lists are
- * overdue; loads the certificates anew when a list has changed or is over. */
+ * overdue; loads the certificates anew when a list has changed or is over, or the next certificate of
+ * a roll-over takes its turn. */
 struct watch;
 struct watch *watch_new(struct gateway *g); /* NULL: memory is out, nothing is watched */
 void watch_look(struct watch *w, const struct snapshot *sn);

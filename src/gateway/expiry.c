@@ -192,6 +192,9 @@ void watch_look(struct watch *w, const struct snapshot *sn)
         chains = chains || c->cfg->trust != NULL;
         if (list_changed(c, now_ms / 1000))
             why = c->cfg->crl_file;
+        /* TLS contexts were made with the one of then */
+        if (why == NULL && pki_set_sign(&c->set, now_ms / 1000) != c->current)
+            why = "the time of another certificate has come";
     }
     /* what stands between a certificate and its authority may end, too */
     if (w->trust_ms == 0)

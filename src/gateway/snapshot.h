@@ -102,6 +102,7 @@ struct certificate {
     const struct config_certificate *cfg;
     /* the usable ones, borrowed from the items; .n 0: error says why */
     struct pki_set set;
+    const struct pki_certificate *current; /* of the set, the one that signs; NULL: none does */
     const char *error;
     struct certificate_item *items; /* the component's own first, then those of `also` */
     size_t items_n;

@@ -702,3 +702,22 @@ def test_a_client_certificate_must_be_agreed_valid_and_not_revoked(tmp_path, ca,
             me.send('SSID', **me.own)
             me.expect_esid(3)
         assert 'not the one agreed' in g.log()
+
+
+def test_tls_shows_the_next_certificate_when_the_first_has_ended(tmp_path, ca):
+    """A roll-over of what an endpoint shows needs no reload."""
+    first = ca.issue('first', end=stamp(seconds=12))
+    second = ca.issue('second')
+    with waybill.Gateway(tmp_path / 'g', tls='tls', settings={'runtime': {'crl_check': '1s'}},
+                         components=[first.component('tls')]) as g:
+        g.cli('certificates', 'import', 'tls', second.cert, '--key', second.key, '--next')
+
+        def shown():
+            out = subprocess.run(['openssl', 's_client', '-connect', f'127.0.0.1:{g.tls_port}'],
+                                 input=b'', capture_output=True, timeout=30).stdout
+            return openssl('x509', '-noout', '-subject', data=out).decode().strip()
+        assert shown().endswith('first')
+        waybill.wait_until(lambda: shown().endswith('second'), 30, 'the second certificate',
+                           every=0.3)
+        assert g.log_lines(r'certificates\.loaded.*another certificate')
+        assert len(g.log_lines(r'certificates\.loaded')) <= 2
