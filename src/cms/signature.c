@@ -2,12 +2,13 @@
  * 7.5): a DigestInfo may lack its NULL, and attributes may be sent unsorted but signed sorted. */
 #include "cms/signature.h"
 
+#include "base/writer.h"
 #include "cms/algorithms.h"
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
-enum { ATTRIBUTES_MAX = 64, SALT_MAX = 2048 };
+enum { ATTRIBUTES_MAX = 64, SALT_MAX = 2048, DIGEST_INFO_MAX = 128, MODULUS_MAX = 2048 };
 
 bool signature_read(struct peel *p, struct span *in, struct err *err)
 {
@@ -112,34 +113,38 @@ bool signer_digest_agrees(CMS_SignerInfo *si, struct span content)
  * whole: it is never parsed (RFC 8017 8.2.2, and forgeries with exponent 3 that came from parsing). */
 static bool is_digest_info(struct span block, int nid, struct span digest)
 {
+    const ASN1_OBJECT *o = OBJ_nid2obj(nid);
     bool same = false;
 
     for (unsigned with_null = 0; with_null < 2; with_null++) {
-        struct der d = { 0 };
+        uint8_t octets[DIGEST_INFO_MAX], oid = (uint8_t)OBJ_length(o), null = with_null ? 2 : 0;
+        struct writer w = writer_of(octets, sizeof(octets));
 
-        der_element(&d, BER_OCTET_STRING, digest);
-        der_algorithm(&d, nid, with_null != 0);
-        der_wrap(&d, BER_SEQUENCE, 0);
-        same = same || (!d.failed && span_equal(der_all(&d), block));
-        der_free(&d);
+        writer_u8(&w, BER_SEQUENCE);
+        writer_u8(&w, (uint8_t)(digest.n + 6 + oid + null));
+        writer_u8(&w, BER_SEQUENCE);
+        writer_u8(&w, (uint8_t)(2 + oid + null));
+        writer_u8(&w, BER_OID);
+        writer_u8(&w, oid);
+        writer_put(&w, OBJ_get0_data(o), oid);
+        writer_put(&w, "\x05\x00", null);
+        writer_u8(&w, BER_OCTET_STRING);
+        writer_u8(&w, (uint8_t)digest.n);
+        writer_put(&w, digest.p, digest.n);
+        same = same || (writer_ok(&w) && span_equal(writer_done(&w), block));
     }
     return same;
 }
 
 static bool verify_pkcs1(EVP_PKEY_CTX *c, int nid, struct span digest, struct span signature)
 {
-    uint8_t *block = NULL;
-    size_t n = 0;
-    bool ok = EVP_PKEY_verify_recover_init(c) > 0 &&
-              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0 &&
-              EVP_PKEY_verify_recover(c, NULL, &n, signature.p, signature.n) > 0;
+    uint8_t block[MODULUS_MAX];
+    size_t n = sizeof(block);
 
-    if (ok)
-        block = malloc(n);
-    ok = block != NULL && EVP_PKEY_verify_recover(c, block, &n, signature.p, signature.n) > 0 &&
-         is_digest_info(span_of(block, n), nid, digest);
-    free(block);
-    return ok;
+    return EVP_PKEY_verify_recover_init(c) > 0 &&
+           EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0 &&
+           EVP_PKEY_verify_recover(c, block, &n, signature.p, signature.n) > 0 &&
+           is_digest_info(span_of(block, n), nid, digest);
 }
 
 /* RSASSA-PSS-params, RFC 4055 3.1: absent fields mean SHA-1. */
@@ -256,16 +261,29 @@ static bool sorted(const struct encoded *e, size_t n)
 static bool digest_set(const struct encoded *e, size_t n, const EVP_MD *md,
                        uint8_t digest[EVP_MAX_MD_SIZE], struct span *made)
 {
-    struct der d = { 0 };
+    uint8_t header[2 + sizeof(size_t)];
+    struct writer w = writer_of(header, sizeof(header));
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    size_t all = 0, shift = 0;
     unsigned size = 0;
     bool ok;
 
-    for (size_t i = n; i-- > 0;)
-        der_put(&d, e[i].p, e[i].n);
-    der_wrap(&d, BER_SET, 0);
-    ok = !d.failed && EVP_Digest(der_all(&d).p, d.n, digest, &size, md, NULL) == 1;
+    for (size_t i = 0; i < n; i++)
+        all += e[i].n;
+    while (shift < sizeof(all) && all >> 8 * shift > 0)
+        shift++;
+    writer_u8(&w, BER_SET);
+    if (all >= 0x80)
+        writer_u8(&w, (uint8_t)(0x80 | shift));
+    for (shift = all >= 0x80 ? shift : 1; shift-- > 0;)
+        writer_u8(&w, (uint8_t)(all >> 8 * shift));
+    ok = ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1 &&
+         EVP_DigestUpdate(ctx, header, w.n) == 1;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = EVP_DigestUpdate(ctx, e[i].p, e[i].n) == 1;
+    ok = ok && EVP_DigestFinal_ex(ctx, digest, &size) == 1;
     *made = span_of(digest, size);
-    der_free(&d);
+    EVP_MD_CTX_free(ctx);
     return ok;
 }
 

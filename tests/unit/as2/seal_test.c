@@ -47,8 +47,8 @@ static void a_signed_message_is_as_in_the_reference(void **state)
         "KzoXiiF2SjHwLGtLY0Sp770tlqw=",
         "f0KmXz0RYKJFXO+r4P5lutLxRVbbyqOvBdW+1V2A3J8=",
         "DTPMevedMSbONdhQq2p8JKEGyuKqk4Vlgm+qHxSvVPRi2jH4K5dFeEXe5jA7FFfW",
-        "Z0AFVYBXh4phBjHcx2FXydP46bsjFoN3FHeE7M0GHQkuAmckQCm+j0qimOLAeCPojT+/"
-        "L8E/TjeFKAffygImCw==",
+        ("Z0AFVYBXh4phBjHcx2FXydP46bsjFoN3FHeE7M0GHQkuAmckQCm+j0qimOLAeCPojT+/"
+         "L8E/TjeFKAffygImCw=="),
     };
     static const char part[] = "\r\n--OUTER-0001\r\n"
                                "Content-Type: application/pkcs7-signature; name=smime.p7s\r\n"
