@@ -60,7 +60,8 @@ const char *http_query(struct http_request *r, const char *name);
  * FAIL_AGAIN and another .wire the client is gone. */
 MUST_CHECK bool http_body(struct http_request *r, struct room room, size_t *n, struct err *err);
 
-/* Answers in one go. extra: header lines each ended by CRLF, or NULL.
+/* Answers in one go. extra: header lines each ended by CRLF, or NULL; a Date among them replaces
+ * that of now.
  * A handler may answer without having read the body: a small one is then skipped, else the
  * connection ends after the answer, with time for the client to read it. */
 MUST_CHECK bool http_answer(struct http_request *r, int status, const char *content_type,

@@ -61,10 +61,22 @@ static bool may_keep(const struct http_exchange *x)
     return true;
 }
 
+/* Whether lines, each ended by CRLF, have a field; name: with its colon. */
+static bool has_field(const char *lines, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (; lines != NULL; lines = strchr(lines, '\n'), lines += lines != NULL)
+        if (strncasecmp(lines, name, n) == 0)
+            return true;
+    return false;
+}
+
 static const char *answer_head(struct http_exchange *x, int status, const char *content_type,
                                const char *extra, uint64_t length)
 {
     char date[40], framing[64] = "";
+    bool dated = has_field(extra, "Date:"); /* a stored answer has that of its making */
 
     date_text(date);
     if (status == 204 || status == 304 || status < 200)
@@ -74,11 +86,12 @@ static const char *answer_head(struct http_exchange *x, int status, const char *
                        (unsigned long long)length);
     else if (x->chunked)
         (void)text_copy(framing, sizeof(framing), "Transfer-Encoding: chunked\r\n");
-    return arena_printf(
-        &x->request.arena, "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%s%s%s%s%s\r\n", status,
-        status_text(status), date, content_type != NULL ? "Content-Type: " : "",
-        content_type != NULL ? content_type : "", content_type != NULL ? "\r\n" : "",
-        extra != NULL ? extra : "", framing, x->keep ? "" : "Connection: close\r\n");
+    return arena_printf(&x->request.arena, "HTTP/1.1 %d %s\r\n%s%s%s%s%s%s%s%s%s\r\n", status,
+                        status_text(status), dated ? "" : "Date: ", dated ? "" : date,
+                        dated ? "" : "\r\n", content_type != NULL ? "Content-Type: " : "",
+                        content_type != NULL ? content_type : "",
+                        content_type != NULL ? "\r\n" : "", extra != NULL ? extra : "", framing,
+                        x->keep ? "" : "Connection: close\r\n");
 }
 
 /* The head with as much of the body as fits into one piece. */
