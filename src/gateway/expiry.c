@@ -1,6 +1,7 @@
 /* Certificates and revocation lists watched: what ends soon is said 30, 14 and 3 days ahead, and
  * every day in the last three and once it has ended; a list that was renewed is read. */
 #include "gateway/certificates.h"
+#include "pki/tsl.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct said {
     int64_t again_ms; /* when it may be repeated */
     int64_t crl_s;    /* nextUpdate of the list that is overdue; 0: it was not */
     int64_t crl_again_ms;
+    int64_t trust_list_again_ms;
 };
 
 struct watch {
@@ -148,6 +150,21 @@ static void look_at_list(struct watch *w, const struct certificate *c, int64_t n
               NULL);
 }
 
+/* A trust list whose successor is due: the authorities it names may have been removed since. */
+static void look_at_trust_list(struct watch *w, const struct certificate *c, int64_t now_ms)
+{
+    const char *until = c->cfg->trust_list_until;
+    int64_t until_s = until == NULL ? 0 : pki_tsl_time(until);
+    struct said *s;
+
+    if (until_s == 0 || until_s > now_ms / 1000 || (s = said_of(w, c->name)) == NULL ||
+        now_ms < s->trust_list_again_ms)
+        return;
+    s->trust_list_again_ms = now_ms + DAY_MS;
+    log_event(LOG_WARN, "trust_list.overdue", "certificate", c->name, "until", until, "look_at",
+              "get the current list and run `waybill trust-list`", NULL);
+}
+
 static bool list_changed(const struct certificate *c, int64_t now_s)
 {
     struct file_mark now;
@@ -189,6 +206,7 @@ void watch_look(struct watch *w, const struct snapshot *sn)
 
         look_at_end(w, c, now_ms);
         look_at_list(w, c, now_ms);
+        look_at_trust_list(w, c, now_ms);
         chains = chains || c->cfg->trust != NULL;
         if (list_changed(c, now_ms / 1000))
             why = c->cfg->crl_file;

@@ -319,6 +319,17 @@ def test_a_destination_that_is_not_relayed_is_refused(plant, bolt):
     assert 'relay' in r.log('file.refused')[-1]
 
 
+@pytest.mark.parametrize('relay, text', [
+    ([{'partners': ['nobody']}], "the partner 'nobody', which does not exist"),
+    ([{'partners': ['ours', 'ours']}], "need 'destination'"),
+    ([{'partners': []}], "'partners'"), ([{'destination': 'O0013X'}], "'partners' is missing")])
+def test_what_is_to_be_relayed_must_be_said(plant, relay, text):
+    """A relay entry without sense is refused when it is applied."""
+    answer = apply(plant, scene.identity(), scene.partner('ours', 'O0013OURS'),
+                   scene.process('senseless', 'ours', relay=relay), status=422)
+    assert text in str(answer['problems'])
+
+
 def test_nothing_is_lost_by_a_crash(gateway):
     """OFTP2-C147: killed after each word it gave: EFPA to the originator, RTR to the recipient."""
     with oftp.Server('O0013BOLT', 'PWB') as server:

@@ -180,6 +180,7 @@ def test_the_command_says_what_it_took(plant, keys, tsl, tmp_path):
     out = plant.cli('trust-list', tsl.name, path, '--signer', tsl.signer, json_output=False)
     assert 'Test scheme, number 3 of 2026-01-01T00:00:00Z, 1 authorities' in out
     assert 'overdue' in out
+    plant.wait_log(f'trust_list.overdue certificate={tsl.name}')
     plant.cli('trust-list', tsl.signer, path, '--signer', tsl.signer, check=1)
     other = f'other-{tsl.name}'
     apply(plant, keys.impostor.component(other, key=False))
