@@ -157,10 +157,9 @@ def test_deliver_is_a_roll_over(plant, keys):
 
 
 def test_replace_refuses_the_old_one_at_once(plant, keys):
-    """OFTP2-C136: for signatures, and as TLS client; the challenge goes to the new one."""
+    """OFTP2-C136: for signatures, and as TLS client."""
     old, new = keys.issue('replaced'), keys.issue('replaced')
-    p = Partner(plant, keys, old, names=['client_ssl_certificate',
-                                         'session_authentication_encrypting_certificate'])
+    p = Partner(plant, keys, old, names=['client_ssl_certificate'])
     plain = lambda c: oftp.client_tls(keys.ca.cert, c.cert, c.key)
     with p.peer_tls(plain(old)) as me:
         me.log_on()
@@ -187,6 +186,28 @@ def peer_tls(self, context):
 
 
 Partner.peer_tls = peer_tls
+
+
+def test_after_replace_the_challenge_is_for_the_new_one(plant, keys):
+    """OFTP2-C136: secure authentication with the old key is over."""
+    old, new = keys.issue('challenged'), keys.issue('challenged')
+    apply(plant, keys.issue('our-challenge').component('our-challenge'),
+          scene.identity('challenged', 'O0013CHALLENGED',
+                         session_authentication_challenge_certificate='our-challenge'))
+    p = Partner(plant, keys, old, names=['session_authentication_encrypting_certificate'])
+    apply(plant, scene.process(p.listener, p.name, to='challenged'))
+    p.taken('REPLACE', new)
+    apply(plant, p.partner_component(require_secure_authentication=True))
+    with p.peer(auth='Y') as me:
+        me.log_on()
+        me.send('SECD')
+        challenge = me.expect('AUCH').chal
+        decrypt = lambda c: openssl('cms', '-decrypt', '-binary', '-inform', 'DER', '-recip',
+                                    c.cert, '-inkey', c.key, stdin=challenge)
+        with pytest.raises(subprocess.CalledProcessError):
+            decrypt(old)
+        me.send('AURP', rsp=decrypt(new))
+        me.expect('SECD')
 
 
 def test_a_request_is_answered_with_all_our_certificates(plant, keys):
