@@ -53,6 +53,70 @@ static uint64_t feed_zeros(struct stage *st, uint64_t n, struct err *err)
     return given;
 }
 
+static size_t put_head(uint8_t *p, uint8_t tag, uint64_t n)
+{
+    p[0] = tag;
+    p[1] = 0x88;
+    for (int i = 0; i < 8; i++)
+        p[2 + i] = (uint8_t)(n >> (56 - 8 * i));
+    return 10;
+}
+
+/* OFTP2-C134: lengths in DER that do not fit 32 bits. SignedData that names no digest: what is walked
+ * over costs nothing else. */
+static void content_of_more_than_4_gib_is_walked_over(void **state)
+{
+    static const uint8_t type[] = { 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2 },
+                         data[] = { 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1 },
+                         start[] = { 2, 1, 1, 0x31, 0 }, end[] = { 0x31, 0 };
+    static uint8_t zeros[1 << 20], out[1 << 20];
+    const uint64_t n = (UINT64_C(1) << 32) + 5, all = n + 10 + 10; /* the string, and [0] */
+    struct cms_open_options o = { .one_layer = true };
+    uint8_t head[200];
+    size_t at = 0;
+
+    (void)state;
+    at += put_head(head, 0x30,
+                   sizeof(type) + 20 + sizeof(start) + 10 + sizeof(data) + all + sizeof(end));
+    memcpy(head + at, type, sizeof(type));
+    at += sizeof(type);
+    at += put_head(head + at, 0xa0, 10 + sizeof(start) + 10 + sizeof(data) + all + sizeof(end));
+    at += put_head(head + at, 0x30, sizeof(start) + 10 + sizeof(data) + all + sizeof(end));
+    memcpy(head + at, start, sizeof(start));
+    at += sizeof(start);
+    at += put_head(head + at, 0x30, sizeof(data) + all);
+    memcpy(head + at, data, sizeof(data));
+    at += sizeof(data);
+    at += put_head(head + at, 0xa0, n + 10);
+    at += put_head(head + at, 0x04, n);
+    for (int cut = 0; cut < 2; cut++) { /* whole, and an octet short */
+        struct err err = { 0 };
+        struct stage *st = cms_open_new(&o, &err);
+        uint64_t given = 0, got = 0, content = n - (unsigned)cut;
+        struct span in = span_of(head, at);
+        bool last = false;
+        enum flow f;
+
+        do {
+            struct room room = { out, sizeof(out) };
+
+            if (in.n == 0 && given < content) {
+                in = span_of(zeros, content - given < sizeof(zeros) ? (size_t)(content - given)
+                                                                    : sizeof(zeros));
+                given += in.n;
+            } else if (in.n == 0) {
+                in = last ? span_of(end, 0) : span_of(end, sizeof(end));
+                last = true;
+            }
+            f = stage_step(st, &in, last, &room, &err);
+            got += sizeof(out) - room.n;
+        } while (f == FLOW_IN || f == FLOW_OUT);
+        CHECK_EQ(f, cut ? FLOW_FAIL : FLOW_END);
+        assert_true(cut || got == n);
+        stage_free(st);
+    }
+}
+
 /* 10 GB of zeros in 10 MB: the limits of size and ratio stop it long before its end. */
 static void bombs_are_stopped_at_the_limit(void **state)
 {
@@ -317,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bombs_are_stopped_at_the_limit),
+        cmocka_unit_test(content_of_more_than_4_gib_is_walked_over),
         cmocka_unit_test(zeros_within_the_limits_open),
         cmocka_unit_test(nested_layers_are_counted),
         cmocka_unit_test(recipients_are_counted),

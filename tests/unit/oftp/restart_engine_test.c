@@ -208,10 +208,39 @@ static void test_the_largest_position_does_not_overflow(void **state)
     one_done(&o);
 }
 
+/* OFTP2-C134: counts across 2^32 octets, from a restart just below it. */
+static void test_counts_go_on_beyond_4_gib(void **state)
+{
+    const uint64_t below = (UINT64_C(1) << 32) - OFTP_BLOCK;
+    struct oftp_config cfg = config_of(false);
+    (void)state;
+
+    cfg.cred = 99;
+    for (int right = 0; right < 2; right++) {
+        struct oftp_sfid f = sfid_of('U', 0);
+        uint64_t octets = below;
+
+        f.rest = below / OFTP_BLOCK;
+        f.fsiz = f.osiz = below / OFTP_BLOCK + 2;
+        one_idleli(&o, &cfg);
+        one_sfid(&o, &f);
+        MUST(oftp_session_take_file(o.s, f.rest, below, 0, &o.err));
+        one_sends(&o, "2");
+        while (octets <= UINT32_MAX) {
+            one_data(&o, "abcdefghijklmnopqrstuvwxyz0123456789");
+            octets += 36;
+        }
+        one_efid(&o, 0, right ? octets : (uint32_t)octets);
+        assert_int_equal(o.ev.reason, right ? 0 : 11);
+        one_done(&o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_interrupted_file_resumes_at_a_block),
+        cmocka_unit_test(test_counts_go_on_beyond_4_gib),
         cmocka_unit_test(test_record_files_resume_at_a_record),
         cmocka_unit_test(test_enveloped_files_resume_at_a_block),
         cmocka_unit_test(test_without_a_partial_file_the_answer_is_0),

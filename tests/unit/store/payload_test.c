@@ -376,6 +376,44 @@ static bool write_to(struct payload_writer *w, uint64_t to, struct err *err)
     return true;
 }
 
+/* OFTP2-C134: places beyond 2^32, in a file that is mostly a hole. */
+static void a_payload_goes_on_beyond_4_gib(void **state)
+{
+    const uint64_t border = (UINT64_C(1) << 32) - 3;
+    struct fixture *f = *state;
+    struct payload_writer *w = create(f, 5, 'r');
+    struct document d = simple_document(5, DOC_RECEIVING);
+    struct store_batch *b = store_batch_new();
+    struct payload_reader *r = NULL;
+    struct payload_ref ref;
+    char path[600];
+    uint8_t got[64];
+    size_t n;
+
+    write_pattern(f, w, 50000, 5000);
+    assert_ok(f, payload_checkpoint(w, &d.raw, &f->err));
+    store_put_document(b, &d);
+    commit(f, b);
+    (void)snprintf(path, sizeof(path), "%s/payload/000/000/5.raw", f->dir);
+    assert_int_equal(truncate(path, (off_t)border), 0);
+    payload_writer_free(w);
+    ref = get_document(f, 5).raw;
+    assert_ok(f, payload_resume(f->s, 5, 'r', &ref, border, &w, &f->err));
+    assert_true(payload_size(w) == border);
+    assert_ok(f, payload_write(w, span_text("across the border"), &f->err));
+    finish(f, 5, w);
+    ref = get_document(f, 5).raw;
+    assert_true(ref.size == border + 17);
+    assert_ok(f, payload_open(f->s, 5, 'r', &ref, &r, &f->err));
+    assert_ok(f, payload_read(r, border - 1, (struct room) { got, sizeof(got) }, &n, &f->err));
+    assert_int_equal(n, 18);
+    assert_memory_equal(got, "\0across the border", 18);
+    assert_ok(f, payload_read(r, border + 14, (struct room) { got, 10 }, &n, &f->err));
+    assert_int_equal(n, 3);
+    assert_memory_equal(got, "der", 3);
+    payload_reader_free(r);
+}
+
 enum { SCRIPT_SIZE = 300000, SCRIPT_CUT = 90000 };
 
 /* A transfer with a restart point, a break, a restart and an end. False: a call failed, *err
@@ -494,6 +532,7 @@ static void a_failed_writer_stays_failed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        STORE_TEST(a_payload_goes_on_beyond_4_gib),
         STORE_TEST(sizes_up_to_the_limit_are_rows_and_all_come_back),
         STORE_TEST(files_are_sharded_by_id),
         STORE_TEST(an_unfinished_payload_leaves_no_file),
