@@ -208,7 +208,6 @@ static bool commit(struct exchange *x, bool remember, struct span *mdn, struct e
     in->d.progress = in->d.raw.size;
     if (!remember)
         in->d.identity_key = NULL;
-    store_add_event(b, in->d.id, in->d.created_ms, "receiving", in->d.name);
     store_add_event(b, in->d.id, now, "received",
                     arena_printf(&in->arena, "%llu octets from %s",
                                  (unsigned long long)in->d.raw.size, in->d.partner));

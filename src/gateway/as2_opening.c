@@ -355,6 +355,7 @@ void as2_in_told(const struct as2_in *in)
             log_event(LOG_WARN, "as2.weak_digest", "partner", in->d.partner, "document",
                       log_num(in->d.id), "reason", "signed with SHA-1", "look_at",
                       "minimum_digest of the operation", NULL);
+        delivery_log(in->l, &in->d);
         return;
     }
     atomic_fetch_add(&in->g->n.refused, 1);

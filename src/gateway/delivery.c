@@ -13,7 +13,8 @@ enum { OPEN_ATTEMPTS = 12 }; /* two minutes */
 
 static bool without_steps(const struct listener *l)
 {
-    return l->process->steps_n == 0 && !l->process->archiving.enabled && l->as2 == NULL;
+    return l->process->steps_n == 0 && !l->process->archiving.enabled &&
+           (l->as2 == NULL || l->process->acknowledge != ACK_PROCESSED);
 }
 
 void delivery_log(const struct listener *l, const struct document *d)
