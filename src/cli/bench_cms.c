@@ -13,12 +13,16 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { RING = 1024 * 1024, PIECE = 256 * 1024 };
 
 struct numbers {
-    double seal, open, seal_limit, open_limit, ratio; /* MB/s of plain content */
+    double seal, open; /* MB/s of plain content, by the clock ... */
+    /* ... and by CPU time, as the limits: on a machine with company that is what compares */
+    double seal_cpu, open_cpu, seal_limit, open_limit;
+    double ratio;
     double peak_mb;
 };
 
@@ -31,6 +35,14 @@ struct work {
     int fd;
     struct err err;
 };
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 static void fill(uint8_t *p, bool random)
 {
@@ -144,7 +156,7 @@ static bool open_sealed(struct work *w)
 static double time_digest(const struct work *w)
 {
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    double begin = bench_seconds();
+    double begin = cpu_seconds();
 
     (void)EVP_DigestInit_ex(c, EVP_sha256(), NULL);
     for (uint64_t at = 0; at < w->size;) {
@@ -154,14 +166,14 @@ static double time_digest(const struct work *w)
         at += in.n;
     }
     EVP_MD_CTX_free(c);
-    return bench_seconds() - begin;
+    return cpu_seconds() - begin;
 }
 
 /* Deflates into the file (cut before), so that inflating has something to read. */
 static double time_deflate(struct work *w, uint64_t *compressed)
 {
     struct zip *z = zip_new();
-    double begin = bench_seconds();
+    double begin = cpu_seconds();
     bool done = z == NULL;
 
     *compressed = 0;
@@ -179,14 +191,14 @@ static double time_deflate(struct work *w, uint64_t *compressed)
         } while (!done && (in.n > 0 || at == w->size));
     }
     zip_free(z);
-    return bench_seconds() - begin;
+    return cpu_seconds() - begin;
 }
 
 static double time_inflate(struct work *w)
 {
     struct unzip *u = unzip_new();
     uint8_t *in = malloc(PIECE);
-    double begin = bench_seconds();
+    double begin = cpu_seconds();
     enum unzipped state = UNZIP_MORE;
     ssize_t n;
 
@@ -202,14 +214,14 @@ static double time_inflate(struct work *w)
     }
     unzip_free(u);
     free(in);
-    return bench_seconds() - begin;
+    return cpu_seconds() - begin;
 }
 
 static double time_cipher(const struct work *w, uint64_t octets, bool sealing)
 {
     static const uint8_t key[32], iv[16];
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    double begin = bench_seconds();
+    double begin = cpu_seconds();
     uint64_t left = octets;
     int n;
 
@@ -221,7 +233,7 @@ static double time_cipher(const struct work *w, uint64_t octets, bool sealing)
         left -= k;
     }
     EVP_CIPHER_CTX_free(c);
-    return bench_seconds() - begin;
+    return cpu_seconds() - begin;
 }
 
 /* ---- the run ----------------------------------------------------------------------------- */
@@ -243,18 +255,22 @@ static bool keys(struct work *w)
 
 static bool measure(struct work *w, struct numbers *r)
 {
-    double mb = (double)w->size / 1e6, begin, digest, deflate, inflate;
+    double mb = (double)w->size / 1e6, begin, cpu, digest, deflate, inflate;
     uint64_t compressed = 0;
     struct rusage ru;
 
     begin = bench_seconds();
+    cpu = cpu_seconds();
     if (!seal(w))
         return false;
     r->seal = mb / (bench_seconds() - begin);
+    r->seal_cpu = mb / (cpu_seconds() - cpu);
     begin = bench_seconds();
+    cpu = cpu_seconds();
     if (!open_sealed(w))
         return false;
     r->open = mb / (bench_seconds() - begin);
+    r->open_cpu = mb / (cpu_seconds() - cpu);
     (void)getrusage(RUSAGE_SELF, &ru);
     r->peak_mb = (double)ru.ru_maxrss / 1024;
 
@@ -294,20 +310,22 @@ static void print(const struct bench_options *o, const char *content, const stru
     if (o->json)
         (void)printf(
             "{\"benchmark\": \"cms\", \"size\": %llu, \"content\": \"%s\", "
-            "\"mb_per_s\": %.1f, \"limit\": %.1f, \"limit_unit\": \"MB/s of digest, "
-            "deflate and cipher one by one\", \"ratio\": %.3f, \"open_mb_per_s\": %.1f, "
+            "\"mb_per_s\": %.1f, \"cpu_mb_per_s\": %.1f, \"limit\": %.1f, "
+            "\"limit_unit\": \"MB/s of CPU of digest, deflate and cipher one by one\", "
+            "\"ratio\": %.3f, \"open_mb_per_s\": %.1f, \"open_cpu_mb_per_s\": %.1f, "
             "\"open_limit\": %.1f, \"open_ratio\": %.3f, \"compression\": %.2f, "
             "\"peak_rss_mb\": %.1f}\n",
-            (unsigned long long)o->size, content, r->seal, r->seal_limit,
-            r->seal / r->seal_limit, r->open, r->open_limit, r->open / r->open_limit, r->ratio,
-            r->peak_mb);
+            (unsigned long long)o->size, content, r->seal, r->seal_cpu, r->seal_limit,
+            r->seal_cpu / r->seal_limit, r->open, r->open_cpu, r->open_limit,
+            r->open_cpu / r->open_limit, r->ratio, r->peak_mb);
     else
         (void)printf(
-            "cms %s, %.0f MB, sign + compress (%.1f : 1) + encrypt: seal %.0f MB/s, %.2f "
-            "of the single steps (%.0f MB/s); open %.0f MB/s, %.2f of them (%.0f MB/s); "
-            "peak memory %.1f MB\n",
-            content, (double)o->size / 1e6, r->ratio, r->seal, r->seal / r->seal_limit,
-            r->seal_limit, r->open, r->open / r->open_limit, r->open_limit, r->peak_mb);
+            "cms %s, %.0f MB, sign + compress (%.1f : 1) + encrypt: seal %.0f MB/s, by CPU time "
+            "%.0f MB/s, %.2f of the single steps (%.0f MB/s); open %.0f MB/s, by CPU time %.0f "
+            "MB/s, %.2f of them (%.0f MB/s); peak memory %.1f MB\n",
+            content, (double)o->size / 1e6, r->ratio, r->seal, r->seal_cpu,
+            r->seal_cpu / r->seal_limit, r->seal_limit, r->open, r->open_cpu,
+            r->open_cpu / r->open_limit, r->open_limit, r->peak_mb);
     (void)fflush(stdout);
 }
 
