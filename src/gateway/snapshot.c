@@ -198,7 +198,7 @@ static void resolve_listener(struct snapshot *sn, const struct config_runtime *r
 
 /* The TLS context of an endpoint. setting: the name of its certificate's setting. */
 static void fill_endpoint(struct snapshot *sn, struct endpoint_tls *out, const char *setting,
-                          const char *cert_name, const char *trust_name, bool required)
+                          const char *cert_name, const char *trust_name, enum tls_peer peer)
 {
     const char *why = NULL;
     struct err err = { 0 };
@@ -208,10 +208,9 @@ static void fill_endpoint(struct snapshot *sn, struct endpoint_tls *out, const c
 
     if (why == NULL && cert == NULL)
         why = arena_printf(&sn->arena, "the endpoint has no %s", setting);
-    /* Required without authorities of the endpoint's own: the operation's
-     * client_ssl_certificate decides at log-on, or when the head of the request is read. */
     if (why == NULL &&
-        !tls_server_new(cert, required && trust != NULL ? TLS_PEER_REQUIRED : TLS_PEER_OPTIONAL,
+        !tls_server_new(cert,
+                        trust != NULL && peer != TLS_PEER_OPTIONAL ? TLS_PEER_REQUIRED : peer,
                         trust, &out->tls, &err))
         why = arena_text(&sn->arena, err.text);
     out->error = why;
@@ -234,7 +233,10 @@ static void fill_endpoints(struct snapshot *sn, const struct config_runtime *rt)
         if (ep->session_level_encryption)
             fill_endpoint(sn, &sn->endpoints[i], "server_ssl_certificate",
                           ep->server_ssl_certificate, ep->trusted_certificates,
-                          ep->require_client_ssl);
+                          /* without authorities of its own the log-on decides: session.c */
+                          ep->require_client_ssl && ep->trusted_certificates != NULL
+                              ? TLS_PEER_REQUIRED
+                              : TLS_PEER_OPTIONAL);
     }
     sn->as2_endpoints_n = as->endpoints_n;
     for (size_t i = 0; i < as->endpoints_n; i++) {
@@ -242,7 +244,8 @@ static void fill_endpoints(struct snapshot *sn, const struct config_runtime *rt)
 
         if (ep->ssl)
             fill_endpoint(sn, &sn->as2_endpoints[i], "ssl_certificate", ep->ssl_certificate,
-                          ep->trusted_certificates, ep->require_client_ssl);
+                          ep->trusted_certificates,
+                          ep->require_client_ssl ? TLS_PEER_REQUIRED_ANY : TLS_PEER_OPTIONAL);
     }
 }
 
