@@ -68,7 +68,7 @@ static enum cms_fault fault_of(enum cms_kind kind)
 
 static bool unwanted(const struct peel *p, const char *found, struct err *err)
 {
-    return REFUSE(err, fault_of(*p->want), "%s was announced, and there is %s",
+    return REFUSE(err, (int)fault_of(*p->want), "%s was announced, and there is %s",
                   cms_kind_name(*p->want), found);
 }
 

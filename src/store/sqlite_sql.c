@@ -144,9 +144,10 @@ const char *const query_text[QUERIES] = {
                    " WHERE forget_ms <= ?4 OR document_id = ?2",
     [Q_SEEN_BY] = "SELECT document_id FROM seen WHERE key = ?1",
     /* char(1114111): no key goes on with a greater character */
-    [Q_TRIM_SEEN] = "DELETE FROM seen WHERE key > ?1 AND key < ?1 || char(1114111)"
-                    " AND document_id <= (SELECT document_id FROM seen WHERE key > ?1"
-                    " AND key < ?1 || char(1114111) ORDER BY document_id DESC LIMIT 1 OFFSET ?2)",
+    [Q_TRIM_SEEN] =
+        "DELETE FROM seen WHERE key > ?1 AND key < ?1 || char(1114111)"
+        " AND document_id <= (SELECT document_id FROM seen WHERE key > ?1"
+        " AND key < ?1 || char(1114111) ORDER BY document_id DESC LIMIT 1 OFFSET ?2)",
     [Q_PURGE_SEEN] = "DELETE FROM seen WHERE key IN"
                      " (SELECT key FROM seen WHERE forget_ms <= ?1 LIMIT 200)",
     [Q_PUT_JOB] = "INSERT OR REPLACE INTO job (" JOB_COLUMNS ")"
