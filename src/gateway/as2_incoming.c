@@ -202,7 +202,8 @@ static bool commit(struct exchange *x, bool remember, struct span *mdn, struct e
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     *mdn = span_of(NULL, 0);
-    ok = ok && payload_finish(x->raw, b, &in->d.raw, err);
+    ok = ok && (!x->inline_opening || as2_in_last(in, err)) &&
+         payload_finish(x->raw, b, &in->d.raw, err);
     if (!ok)
         goto out;
     in->d.progress = in->d.raw.size;
@@ -527,7 +528,8 @@ void as2_open_run(struct gateway *g, const struct snapshot *sn, const struct job
     in->d = *d; /* its texts are the caller's */
     as2_request_of(d, &in->arena, &in->request);
     as2_receipt_plan_make(&in->request, as2_receipt_policy(&l->process->as2), &in->plan);
-    ok = open_stored(in, &raw, &err) && as2_in_plan(in, b, true, net_wall_ms(), &mdn, &err);
+    ok = open_stored(in, &raw, &err) && as2_in_last(in, &err) &&
+         as2_in_plan(in, b, true, net_wall_ms(), &mdn, &err);
     if (ok) {
         store_end_job(b, j->id);
         ok = committed = store_commit(g->store, b, &err);
@@ -535,9 +537,12 @@ void as2_open_run(struct gateway *g, const struct snapshot *sn, const struct job
     if (committed)
         as2_in_told(in);
     else if (err.kind == FAIL_AGAIN)
-        job_done(g, j); /* it was opened, or refused, before */
-    else if (!count_attempt(g, d, atol(as2_prop(d, AS2_ATTEMPTS)), &why)) /* no crash */
-        log_event(LOG_WARN, "as2.open.count", "document", log_num(d->id), "reason", err.text,
+        job_later(g, j,
+                  err.text); /* opened or refused before, or another was faster: look again */
+    else if (count_attempt(g, d, atol(as2_prop(d, AS2_ATTEMPTS)), &why)) /* no crash */
+        opening_failed(g, j, d, l, err.text);
+    else
+        log_event(LOG_WARN, "as2.open.count", "document", log_num(d->id), "reason", why.text,
                   NULL);
 out:
     payload_reader_free(raw);

@@ -94,11 +94,15 @@ struct as2_in {
     struct as2_open *open;
     const struct as2_opened *found; /* once as2_in_end was called */
     struct payload_writer *opened;
-    bool stopped;          /* nothing more is pushed */
-    enum as2_fault fault;  /* what the MDN will say */
-    struct err why;        /* for the log */
-    bool local;            /* it is our own failure: no MDN, the sender shall try again */
-    bool file_names_clash; /* warning: stored under another name */
+    bool stopped;         /* nothing more is pushed */
+    enum as2_fault fault; /* what the MDN will say */
+    struct err why;       /* for the log */
+    bool local;           /* it is our own failure: no MDN, the sender shall try again */
+    size_t parts_n;       /* payloads that have begun */
+    const char *first_name, *first_type; /* of the one that came first */
+    int64_t replay_of;                   /* a document that has the same signature; 0 */
+    const char
+        *illegal_name; /* as it was made safe: a file name that had to be changed; NULL none */
 };
 
 /* Header fields of the HTTP message into properties, and back into in->http. */
@@ -113,6 +117,9 @@ void as2_in_end(struct as2_in *in,
                 bool (*reread)(void *context, uint64_t at, struct room room, size_t *n,
                                struct err *err),
                 void *context);
+/* The last checks, just before the commit: file names that were seen before, where the operation
+ * minds, and signatures that were. May change the verdict. False: the store failed. */
+MUST_CHECK bool as2_in_last(struct as2_in *in, struct err *err);
 /* Adds to the batch what follows from the verdict: the document's new state with its properties, the
  * job of its process, its MDN (*mdn). stored: the document is in the store already. */
 MUST_CHECK bool as2_in_plan(struct as2_in *in, struct store_batch *b, bool stored,
@@ -159,6 +166,26 @@ enum as2_again {
 /* What to do with a message whose key `original` holds. in: the verdict is in when sync. */
 enum as2_again as2_duplicate(struct as2_in *in, int64_t original, struct span *mdn,
                              struct err *err);
+
+/* ---- what was seen before: as2_seen.c --------------------------------------------------------- */
+
+/* Whether a file name of this message came before from this partner. *name: which; NULL: none. */
+MUST_CHECK bool as2_names_seen(struct as2_in *in, const char **name, struct err *err);
+/* The document whose signature this message has, under another Message-ID; 0: none. as2.md 11.1 #17,
+ * #18. */
+MUST_CHECK bool as2_signature_seen(struct as2_in *in, int64_t *document_id, struct err *err);
+/* Adds both to the batch of a message that is taken. signature: its is not remembered yet. A commit
+ * fails with FAIL_AGAIN when another message was faster. */
+void as2_seen_add(struct as2_in *in, struct store_batch *b, bool signature, int64_t now_ms);
+
+/* ---- failures behind CBC are not for asking: as2_budget.c ------------------------------------- */
+
+enum { AS2_FAILURES_A_MINUTE = 20, AS2_FAILURES_A_DAY = 500, AS2_BUDGETS_MAX = 1024 };
+
+/* Counts one of this partner from this address: as2.md 11.1 #12. False: there were more than may be
+ * told apart; *first: the minute's or day's first of these. In memory, for the youngest
+ * AS2_BUDGETS_MAX pairs; now_ms is the clock that only goes on. */
+bool as2_budget_take(const char *partner, const char *address, uint64_t now_ms, bool *first);
 
 /* ---- where asynchronous MDNs go: as2_url.c --------------------------------------------------- */
 

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
+
+enum { OVER_BUDGET_MS = 500 };
 
 /* ---- the fields that describe the body ------------------------------------------------------ */
 
@@ -50,16 +53,13 @@ bool as2_in_restore_head(struct as2_in *in, struct err *err)
 
 static void safe_name(struct as2_in *in, const struct as2_payload *p, char text[])
 {
+    bool ignored = in->l->process->as2.file_names == FILE_NAMES_IGNORE, changed = false;
     char fallback[40];
-    bool changed = false;
 
     (void)snprintf(fallback, sizeof(fallback), "payload-%lld", (long long)in->d.id);
-    mime_safe_name(p->file_name, fallback, text, &changed);
-    if (changed && in->l->process->as2.file_names == FILE_NAMES_REJECT && !in->stopped) {
-        in->fault = AS2_ILLEGAL_NAME;
-        (void)FAIL(&in->why, FAIL_TRUST, AS2_ILLEGAL_NAME,
-                   "the file name is not legal here: file_names of the operation");
-    }
+    mime_safe_name(ignored ? NULL : p->file_name, fallback, text, &changed);
+    if (changed && !ignored && p->file_name != NULL && in->illegal_name == NULL)
+        in->illegal_name = arena_text(&in->arena, text);
 }
 
 /* Several parts are one document: their octets follow each other in the opened payload. */
@@ -77,35 +77,52 @@ static void keep_part(struct as2_in *in, size_t index, uint64_t offset, const ch
     props_set(&in->d.props, &in->arena, key, type);
 }
 
+/* Two files of one name are two files. */
+static void make_distinct(const struct as2_in *in, size_t index, char name[])
+{
+    for (size_t i = 0; i < index; i++) {
+        char again[MIME_FILE_NAME_MAX + 1];
+        struct document_part other;
+
+        document_part(&in->d, i, &other);
+        if (strcmp(index == 1 ? in->first_name : other.name, name) != 0)
+            continue;
+        (void)snprintf(again, sizeof(again), "%zu-%.*s", index + 1, MIME_FILE_NAME_MAX - 24,
+                       name);
+        (void)text_copy(name, MIME_FILE_NAME_MAX + 1, again);
+        return;
+    }
+}
+
+/* Parts are numbered as they come; the root, wherever it stands, names the document. */
 static bool payload_begins(void *context, const struct as2_payload *p, struct err *err)
 {
     struct as2_in *in = context;
     struct arena *a = &in->arena;
+    const char *type = p->type == NULL ? "" : p->type;
+    size_t index = in->parts_n++;
     char name[MIME_FILE_NAME_MAX + 1];
 
     safe_name(in, p, name);
+    if (index == 0) {
+        in->first_name = arena_text(a, name);
+        in->first_type = arena_text(a, type);
+    }
+    if (a->failed)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    make_distinct(in, index, name);
     if (p->index == 0) {
         in->d.name = arena_text(a, name);
-        props_set(&in->d.props, a, "as2.file_name", p->file_name == NULL ? "" : name);
-        props_set(&in->d.props, a, "as2.mime_type", p->type == NULL ? "" : p->type);
+        props_set(&in->d.props, a, "as2.file_name",
+                  p->file_name == NULL || in->l->process->as2.file_names == FILE_NAMES_IGNORE
+                      ? ""
+                      : name);
+        props_set(&in->d.props, a, "as2.mime_type", type);
     }
-    for (size_t i = 0; p->index > 0 && i < p->index; i++) {
-        struct document_part other;
-
-        document_part(&in->d, i, &other);
-        if (strcmp(other.name, name) == 0) { /* two files of one name are two files */
-            char again[MIME_FILE_NAME_MAX + 1];
-
-            (void)snprintf(again, sizeof(again), "%zu-%.*s", p->index + 1,
-                           MIME_FILE_NAME_MAX - 24, name);
-            (void)text_copy(name, sizeof(name), again);
-            break;
-        }
-    }
-    if (p->index == 1)
-        keep_part(in, 0, 0, in->d.name, as2_prop(&in->d, "as2.mime_type"));
-    if (p->index > 0)
-        keep_part(in, p->index, payload_size(in->opened), name, p->type == NULL ? "" : p->type);
+    if (index == 1)
+        keep_part(in, 0, 0, in->first_name, in->first_type);
+    if (index > 0)
+        keep_part(in, index, payload_size(in->opened), name, type);
     return !a->failed || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 }
 
@@ -161,6 +178,8 @@ void as2_in_begin(struct as2_in *in, int digest_besides)
     in->found = NULL;
     in->stopped = in->local = false;
     in->fault = AS2_FINE;
+    in->parts_n = 0;
+    in->illegal_name = NULL;
     in->keys.n = 0;
     if (in->l->as2_to.decryption != NULL &&
         !security_keys(in->sn, in->l->as2_to.decryption->name, "to.decryption_certificate",
@@ -217,13 +236,35 @@ static void end(struct as2_in *in)
     in->found = in->open == NULL ? NULL : as2_open_result(in->open);
 }
 
-/* A partner that is to learn nothing from errors behind CBC: as2.md 11.1 #12. */
+/* What is wrong behind CBC, and not by the word of somebody whose signature holds. */
+static bool tells_of_cbc(const struct as2_in *in)
+{
+    const struct as2_opened *o = in->found;
+
+    return o != NULL && o->encrypted && !o->aead && !o->trusted &&
+           in->fault >= AS2_AUTHENTICATION && in->fault <= AS2_UNEXPECTED;
+}
+
+/* Who may learn nothing from errors behind CBC, or has asked too often: as2.md 11.1 #12. */
 static void make_uniform(struct as2_in *in)
 {
-    if (in->l->process->as2.uniform_errors && in->found != NULL && in->found->encrypted &&
-        !in->found->aead &&
-        (in->fault == AS2_INTEGRITY || in->fault == AS2_AUTHENTICATION ||
-         in->fault == AS2_DECOMPRESSION || in->fault == AS2_UNEXPECTED))
+    const char *address = as2_prop(&in->d, "as2.address");
+    bool uniform = in->l->process->as2.uniform_errors, first = false;
+
+    if (!tells_of_cbc(in))
+        return;
+    if (!as2_budget_take(in->d.from, address, net_now_ms(), &first)) {
+        if (first)
+            log_event(LOG_ERROR, "as2.failure_budget", "partner", in->d.partner, "address",
+                      address, "reason",
+                      "so many messages of this partner from this address could not be opened "
+                      "that somebody may be trying to read one: for now each is "
+                      "decryption-failed, whatever is wrong with it",
+                      "look_at", "from.ip_filter, client_ssl_certificate or username", NULL);
+        (void)usleep(OVER_BUDGET_MS * 1000);
+        uniform = true;
+    }
+    if (uniform)
         in->fault = AS2_DECRYPTION;
 }
 
@@ -256,6 +297,30 @@ void as2_in_end(struct as2_in *in,
     make_uniform(in);
 }
 
+bool as2_in_last(struct as2_in *in, struct err *err)
+{
+    const char *again = NULL;
+
+    if (in->fault == AS2_FINE && in->illegal_name != NULL &&
+        in->l->process->as2.file_names == FILE_NAMES_REJECT) {
+        in->fault = AS2_ILLEGAL_NAME;
+        (void)FAIL(&in->why, FAIL_TRUST, AS2_ILLEGAL_NAME,
+                   "a file name is not legal here, made safe it is '%s': file_names of the "
+                   "operation",
+                   in->illegal_name);
+    }
+    if (in->fault != AS2_FINE)
+        return true;
+    if (!as2_names_seen(in, &again, err) || !as2_signature_seen(in, &in->replay_of, err))
+        return false;
+    if (again != NULL) {
+        in->fault = AS2_DUPLICATE_NAME;
+        (void)FAIL(&in->why, FAIL_TRUST, AS2_DUPLICATE_NAME,
+                   "a file of the name '%s' came before: file_names of the operation", again);
+    }
+    return true;
+}
+
 /* ---- what follows ---------------------------------------------------------------------------- */
 
 static void keep_found(struct as2_in *in)
@@ -267,14 +332,14 @@ static void keep_found(struct as2_in *in)
     if (o == NULL)
         return;
     if (o->mic.n > 0 && in->fault != AS2_UNSUPPORTED_MICALG &&
-        in->fault != AS2_UNSUPPORTED_FORMAT)
+        in->fault != AS2_UNSUPPORTED_FORMAT && in->fault != AS2_DECRYPTION)
         props_set(ps, a, AS2_MIC, as2_mic_write(&o->mic, o->mic_spelling, a));
     props_set(ps, a, "as2.signed", o->is_signed ? "yes" : "no");
     props_set(ps, a, "as2.encrypted", o->encrypted ? "yes" : "no");
     props_set(ps, a, "as2.compressed", o->compressed ? "yes" : "no");
     if (o->encrypted)
         props_set(ps, a, "as2.cipher", o->cipher);
-    if (o->is_signed && o->signature_digest != NID_undef)
+    if (o->is_signed && o->signature_digest != NID_undef && in->fault != AS2_DECRYPTION)
         props_set(ps, a, "as2.signature_digest", as2_digest_name(o->signature_digest, false));
     if (o->trusted)
         props_set(ps, a, AS2_AUTHENTIC, "signature");
@@ -293,6 +358,14 @@ static bool plan_taken(struct as2_in *in, struct store_batch *b, int64_t now_ms,
     in->d.state = DOC_OPENED;
     in->d.reason = "";
     store_put_document(b, &in->d);
+    as2_seen_add(in, b, in->replay_of == 0, now_ms);
+    if (in->replay_of != 0)
+        store_add_event(
+            b, in->d.id, now_ms, "signature seen before",
+            arena_printf(&in->arena,
+                         "document %lld has the same signature: the partner sent it "
+                         "twice, or somebody else did",
+                         (long long)in->replay_of));
     delivery_plan(in->g, b, in->l, &in->d, now_ms);
     return true;
 }
@@ -342,7 +415,9 @@ void as2_in_told(const struct as2_in *in)
                           : in->fault == AS2_INTEGRITY    ? "what the partner sends"
                           : in->fault == AS2_DECRYPTION   ? "to.decryption_certificate"
                           : in->fault == AS2_INSUFFICIENT ? "start.operation"
-                                                          : NULL;
+                          : in->fault == AS2_ILLEGAL_NAME || in->fault == AS2_DUPLICATE_NAME
+                              ? "file_names"
+                              : NULL;
 
     gateway_count_document(in->g, in->l->name, in->fault != AS2_FINE);
     if (in->fault == AS2_FINE) {
@@ -355,6 +430,11 @@ void as2_in_told(const struct as2_in *in)
             log_event(LOG_WARN, "as2.weak_digest", "partner", in->d.partner, "document",
                       log_num(in->d.id), "reason", "signed with SHA-1", "look_at",
                       "minimum_digest of the operation", NULL);
+        if (in->replay_of != 0)
+            log_event(LOG_WARN, "as2.signature.again", "partner", in->d.partner, "document",
+                      log_num(in->d.id), "other", log_num(in->replay_of), "reason",
+                      "another message had the same signature: sent twice, or replayed",
+                      "look_at", "what both documents say of their receiver", NULL);
         delivery_log(in->l, &in->d);
         return;
     }

@@ -354,7 +354,7 @@ def test_slow_senders_are_cut_with_408_and_leave_nothing(plant, relation):
 
 def no_residue(plant):
     """Neither a raw nor a quarantined file that no document has."""
-    waybill.wait_until(lambda: not [p for p in (plant.data / 'payloads').rglob('*')
+    waybill.wait_until(lambda: not [p for p in (plant.data / 'payload').rglob('*')
                                     if p.is_file()], 10, 'left payloads to go')
 
 
