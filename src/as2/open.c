@@ -6,23 +6,31 @@
 
 /* ---- guards ------------------------------------------------------------------------------- */
 
-static bool keep(const struct as2_open *o, struct guard *g, const struct err *err)
+/* Leaves *err alone when the failure is kept: the layer's own may be in it. */
+static bool keep(const struct as2_open *o, struct guard *g, const struct err *fault,
+                 struct err *err)
 {
-    if (err->kind == FAIL_LOCAL || o->stopped)
+    if (fault->kind == FAIL_LOCAL || o->stopped) {
+        *err = *fault;
         return false;
-    g->fault = *err;
+    }
+    g->fault = *fault;
     g->failed = true;
     return true;
 }
 
 bool guard_write(struct as2_open *o, struct guard *g, struct span octets, struct err *err)
 {
-    return g->failed || sink_write(g->inner, octets, err) || keep(o, g, err);
+    struct err fault;
+
+    return g->failed || sink_write(g->inner, octets, &fault) || keep(o, g, &fault, err);
 }
 
 bool guard_end(struct as2_open *o, struct guard *g, struct err *err)
 {
-    return g->failed || sink_end(g->inner, err) || keep(o, g, err);
+    struct err fault;
+
+    return g->failed || sink_end(g->inner, &fault) || keep(o, g, &fault, err);
 }
 
 bool guard_verdict(const struct guard *g, struct err *err)
