@@ -187,7 +187,7 @@ static void micalg_may_be_missing_or_wrong(void **state)
     }
 }
 
-/* AS2-C110, AS2-C111: the certificate comes along, and is none of the ones given for this partner. */
+/* AS2-C110, AS2-C111: the certificate comes along, and is none of those given for this partner. */
 static void a_stranger_is_told_by_name_and_not_trusted(void **state)
 {
     struct message m =
