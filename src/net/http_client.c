@@ -130,10 +130,12 @@ static bool set_security(CURL *h, const struct http_call *call)
     }
     if (call->unix_socket != NULL)
         SET(CURLOPT_UNIX_SOCKET_PATH, call->unix_socket);
-    if (call->unix_socket != NULL || is_loopback(call->url))
+    if (call->unix_socket != NULL || (call->proxy == NULL && is_loopback(call->url))) {
         SET(CURLOPT_PROXY, ""); /* what stays on this machine is for no proxy */
-    else if (call->proxy != NULL)
+    } else if (call->proxy != NULL) {
         SET(CURLOPT_PROXY, call->proxy);
+        SET(CURLOPT_NOPROXY, ""); /* what was configured counts, not the environment */
+    }
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     return ok;
 }
