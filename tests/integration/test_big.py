@@ -62,8 +62,9 @@ def test_a_file_of_more_than_4_gib_arrives(pair, tmp_path, send):
                            timeout=900)
     number = number['id'] if isinstance(number, dict) else number[0]['id']
     os.unlink(source)
-    r.outcome(number, 'acknowledged', timeout=1800)
-    got, = pair.plant.wait_files(r.inbox, 1, timeout=600)
+    got, = pair.plant.wait_files(r.inbox, 1, timeout=1800)
+    pair.acme.cli('call', f'plant-{r.n}')               # opening takes longer than a session waits
+    r.outcome(number, 'acknowledged', timeout=600)
     assert pathlib.Path(got).stat().st_size == SIZE and digest(got) == want
     os.unlink(got)
     for gateway in (pair.acme, pair.plant):
