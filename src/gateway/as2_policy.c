@@ -101,6 +101,9 @@ bool as2_agreed(const struct config_process *p, const struct as2_opened *found,
     bool allowed = op->digests == NULL ? found->signature_digest != NID_md5
                                        : named(op->digests, found->signature_digest);
 
+    if (found->encrypted && op->ciphers != NULL && !cipher_named(op->ciphers, found->cipher))
+        return no(fault, AS2_DECRYPTION, err,
+                  "the cipher is not allowed: ciphers of the operation");
     if (p->require.encrypted && !found->encrypted)
         return no(fault, AS2_INSUFFICIENT, err,
                   "the message is not encrypted: require.encrypted of the operation");
@@ -121,9 +124,6 @@ bool as2_agreed(const struct config_process *p, const struct as2_opened *found,
             strength(as2_digest_of(span_text(op->minimum_digest))))
         return no(fault, AS2_INSUFFICIENT, err,
                   "the signature's digest is too weak: minimum_digest of the operation");
-    if (found->encrypted && op->ciphers != NULL && !cipher_named(op->ciphers, found->cipher))
-        return no(fault, AS2_INSUFFICIENT, err,
-                  "the cipher is not allowed: ciphers of the operation");
     return true;
 }
 
