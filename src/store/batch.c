@@ -235,3 +235,54 @@ void store_add_audit(struct store_batch *b, int64_t now_ms, const char *who, con
 {
     add_pair(b, CHANGE_AUDIT, 0, who, what)->at_ms = now_ms;
 }
+
+/* ---- who may use it ---------------------------------------------------------------------- */
+
+static void add_user(struct store_batch *b, enum change_kind kind, const struct user *u)
+{
+    add(b, kind, 0)->u.user = (struct user) {
+        copy(b, u->name), copy(b, u->role), copy(b, u->password), u->created_ms, u->changed_ms,
+    };
+}
+
+void store_add_user(struct store_batch *b, const struct user *u)
+{
+    add_user(b, CHANGE_ADD_USER, u);
+}
+
+void store_set_user(struct store_batch *b, const char *name, const char *role,
+                    const char *password, int64_t now_ms)
+{
+    add_user(b, CHANGE_SET_USER, &(struct user) { name, role, password, 0, now_ms });
+}
+
+void store_drop_user(struct store_batch *b, const char *name)
+{
+    add_user(b, CHANGE_DROP_USER, &(struct user) { .name = name });
+}
+
+static void add_token(struct store_batch *b, enum change_kind kind, const struct token *t)
+{
+    struct token *to = &add(b, kind, 0)->u.token;
+
+    *to = *t;
+    to->name = copy(b, t->name);
+    to->role = copy(b, t->role);
+    to->hash = copy(b, t->hash);
+    to->made_by = copy(b, t->made_by);
+}
+
+void store_add_token(struct store_batch *b, const struct token *t)
+{
+    add_token(b, CHANGE_ADD_TOKEN, t);
+}
+
+void store_use_token(struct store_batch *b, const char *name, int64_t now_ms)
+{
+    add_token(b, CHANGE_USE_TOKEN, &(struct token) { .name = name, .used_ms = now_ms });
+}
+
+void store_drop_token(struct store_batch *b, const char *name)
+{
+    add_token(b, CHANGE_DROP_TOKEN, &(struct token) { .name = name });
+}

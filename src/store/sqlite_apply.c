@@ -356,6 +356,12 @@ bool sqlite_apply(struct conn *c, const struct change *ch, struct err *err)
         [CHANGE_DROP] = change_deployment,
         [CHANGE_PAUSED] = change_deployment,
         [CHANGE_AUDIT] = add_audit,
+        [CHANGE_ADD_USER] = sqlite_apply_user,
+        [CHANGE_SET_USER] = sqlite_apply_user,
+        [CHANGE_DROP_USER] = sqlite_apply_user,
+        [CHANGE_ADD_TOKEN] = sqlite_apply_token,
+        [CHANGE_USE_TOKEN] = sqlite_apply_token,
+        [CHANGE_DROP_TOKEN] = sqlite_apply_token,
     };
 
     return table[ch->kind](c, ch, err);

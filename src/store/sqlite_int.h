@@ -39,9 +39,20 @@ enum query {
     Q_DROP_DEPLOYMENT,
     Q_SET_PAUSED,
     Q_ADD_AUDIT,
+    Q_ADD_USER,
+    Q_SET_USER,
+    Q_DROP_USER,
+    Q_ADD_TOKEN,
+    Q_USE_TOKEN,
+    Q_DROP_TOKEN,
     Q_SET_META,
     Q_CUT_OFF,
     /* reading */
+    Q_USERS,
+    Q_FIND_USER,
+    Q_TOKENS,
+    Q_FIND_TOKEN,
+    Q_AUDIT,
     Q_GET_META,
     Q_MAX_ID,
     Q_GET_DOCUMENT,
@@ -119,6 +130,9 @@ uint64_t col_size(const struct call *q, int i);
 char *col_text(const struct call *q, int i, struct arena *a); /* NULL stays NULL */
 struct span col_span(const struct call *q, int i, struct arena *a);
 
+/* sqlite_access.c: one change of users or tokens. */
+MUST_CHECK bool sqlite_apply_user(struct conn *c, const struct change *ch, struct err *err);
+MUST_CHECK bool sqlite_apply_token(struct conn *c, const struct change *ch, struct err *err);
 /* Runs one change. */
 MUST_CHECK bool sqlite_apply(struct conn *c, const struct change *ch, struct err *err);
 

@@ -82,13 +82,23 @@ static const char step_1[] =
 
     "CREATE TABLE audit (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT, what TEXT);";
 
-const char *const schema_steps[] = { step_1 };
+/* Who may use the admin API. */
+static const char step_2[] =
+    "CREATE TABLE user (name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE token (name TEXT PRIMARY KEY, role TEXT NOT NULL, hash TEXT NOT NULL UNIQUE,"
+    " made_by TEXT, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " used_ms INTEGER NOT NULL) WITHOUT ROWID;";
+
+const char *const schema_steps[] = { step_1, step_2 };
 const int schema_version = (int)COUNT_OF(schema_steps);
 
 #define RECEIPT_COLUMNS                                                                        \
     "id, document_id, kind, outbound, state, reason, text, creator, octets, at_ms"
 #define JOB_COLUMNS                                                                            \
     "id, kind, document_id, receipt_id, own, peer, not_before_ms, attempts, step, last_error"
+#define USER_COLUMNS  "name, role, password, created_ms, changed_ms"
+#define TOKEN_COLUMNS "name, role, hash, made_by, created_ms, expires_ms, used_ms"
 #define NEXT_NUMBER(table)                                                                     \
     " (SELECT coalesce(max(number), 0) + 1 FROM " table " WHERE document_id = ?1)"
 #define NEWEST_DEPLOYMENTS                                                                     \
@@ -166,10 +176,26 @@ const char *const query_text[QUERIES] = {
     [Q_SET_PAUSED] = "UPDATE deployment SET paused = ?3" NEWEST_OF_ONE,
     [Q_ADD_AUDIT] = "INSERT INTO audit (at_ms, who, what) VALUES (?1, ?2, ?3)",
     [Q_SET_META] = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
+    [Q_ADD_USER] = "INSERT INTO user (name, role, password, created_ms, changed_ms)"
+                   " VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING",
+    [Q_SET_USER] = "UPDATE user SET role = coalesce(?2, role),"
+                   " password = coalesce(?3, password), changed_ms = ?4 WHERE name = ?1",
+    [Q_DROP_USER] = "DELETE FROM user WHERE name = ?1",
+    [Q_ADD_TOKEN] = "INSERT INTO token (name, role, hash, made_by, created_ms, expires_ms,"
+                    " used_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) ON CONFLICT DO NOTHING",
+    [Q_USE_TOKEN] = "UPDATE token SET used_ms = ?2 WHERE name = ?1",
+    [Q_DROP_TOKEN] = "DELETE FROM token WHERE name = ?1",
     [Q_CUT_OFF] = "UPDATE execution SET outcome = 'failed',"
                   " text = 'cut off: the runtime ended before the process did'"
                   " WHERE ended_ms = 0 AND outcome IS NULL",
 
+    [Q_USERS] = "SELECT " USER_COLUMNS " FROM user ORDER BY name",
+    [Q_FIND_USER] = "SELECT " USER_COLUMNS " FROM user WHERE name = ?1",
+    [Q_TOKENS] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY name",
+    [Q_FIND_TOKEN] = "SELECT " TOKEN_COLUMNS " FROM token WHERE hash = ?1",
+    [Q_AUDIT] = "SELECT id, at_ms, who, what FROM audit WHERE id < ?1"
+                " AND substr(coalesce(who, ''), 1, length(?2)) = ?2"
+                " AND at_ms >= ?3 AND at_ms <= ?4 ORDER BY id DESC LIMIT ?5",
     [Q_GET_META] = "SELECT value FROM meta WHERE name = ?1",
     [Q_MAX_ID] = "SELECT max((SELECT coalesce(max(id), 0) FROM document),"
                  " (SELECT coalesce(max(id), 0) FROM receipt),"

@@ -3,6 +3,7 @@
 #ifndef WAYBILL_STORE_INT_H
 #define WAYBILL_STORE_INT_H
 
+#include "store/access.h"
 #include "store/payload.h"
 #include "store/store.h"
 
@@ -33,6 +34,12 @@ enum change_kind {
     CHANGE_DROP,
     CHANGE_PAUSED,
     CHANGE_AUDIT,
+    CHANGE_ADD_USER,
+    CHANGE_SET_USER,
+    CHANGE_DROP_USER,
+    CHANGE_ADD_TOKEN,
+    CHANGE_USE_TOKEN,
+    CHANGE_DROP_TOKEN,
     CHANGE_KINDS,
 };
 
@@ -76,6 +83,8 @@ struct change {
         } job;
         struct execution execution;
         struct deployment deployment;
+        struct user user;
+        struct token token;
     } u;
 };
 
