@@ -489,7 +489,7 @@ int bench_as2(const struct bench_options *o)
         ok = mkdtemp(dir) != NULL ||
              FAIL(&err, FAIL_LOCAL, 0, "cannot make a directory in '%s': %m", where);
         ok = ok && one_size(o, dir, where, sizes[i], &err);
-        bench_remove(dir, ".");
+        bench_remove(dir, "");
     }
     if (!ok)
         bench_complain(&err);

@@ -1,6 +1,6 @@
 /* A message's body: into custody as it arrives, opened in the same pass where the answer waits for
  * it, committed, answered. as2.md 5.1 steps 6 to 24. */
-#include "gateway/as2_int.h"
+#include "gateway/as2_restart.h"
 
 #include <errno.h>
 #include <openssl/objects.h>
@@ -23,6 +23,8 @@ struct exchange {
     struct payload_ref raw_ref; /* checkpointed: to be removed when nothing is committed */
     EVP_MD_CTX *wire;
     bool async, inline_opening, committed;
+    struct as2_part part; /* of a transfer that may be gone on with */
+    bool held;            /* what came is kept for that */
     int64_t open_job;
     int64_t original; /* the document that has the key already */
 };
@@ -53,7 +55,8 @@ static void fill(struct exchange *x, const struct as2_head *head)
     struct arena *a = &in->arena;
     const struct listener *l = in->l;
 
-    d->id = store_next_id(x->g->store);
+    d->id = x->part.document_id != 0 ? x->part.document_id : store_next_id(x->g->store);
+    d->raw = x->part.ref;
     d->protocol = "as2";
     d->listener = arena_text(a, l->name);
     d->partner = arena_text(a, l->partner != NULL ? l->partner->name : head->from);
@@ -90,16 +93,19 @@ static void fill(struct exchange *x, const struct as2_head *head)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static bool take(struct exchange *x, struct span octets, struct err *err)
+static bool pass_on(struct exchange *x, struct span octets, struct err *err)
 {
     x->in.d.progress += octets.n;
     if (EVP_DigestUpdate(x->wire, octets.p, octets.n) != 1)
         return FAIL(err, FAIL_LOCAL, 0, "the digest failed");
-    if (!payload_write(x->raw, octets, err))
-        return false;
     if (x->inline_opening)
         as2_in_write(&x->in, octets);
     return true;
+}
+
+static bool take(struct exchange *x, struct span octets, struct err *err)
+{
+    return payload_write(x->raw, octets, err) && pass_on(x, octets, err);
 }
 
 static bool read_body(struct exchange *x, struct span first, struct err *err)
@@ -125,6 +131,33 @@ static bool read_body(struct exchange *x, struct span first, struct err *err)
         keep(x, AS2_WIRE_HASH, text);
         atomic_fetch_add(&x->g->n.octets_in, x->in.d.progress);
     }
+    return ok;
+}
+
+/* What came before this body goes through the digest and the layers again. */
+static bool take_held(struct exchange *x, struct err *err)
+{
+    struct payload_reader *reader = NULL;
+    uint8_t *buffer;
+    size_t n = 1;
+    bool ok;
+
+    if (x->part.document_id == 0 || x->part.from == 0)
+        return true;
+    buffer = malloc(READ_SIZE);
+    ok = (buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory")) &&
+         payload_open(x->g->store, x->in.d.id, 'r', &x->part.ref, &reader, err);
+    while (ok && x->in.d.progress < x->part.from && n > 0) {
+        uint64_t left = x->part.from - x->in.d.progress;
+        size_t want = left < READ_SIZE ? (size_t)left : READ_SIZE;
+
+        ok = payload_read(reader, x->in.d.progress, (struct room) { buffer, want }, &n, err) &&
+             pass_on(x, span_of(buffer, n), err);
+    }
+    if (ok && x->in.d.progress < x->part.from)
+        ok = FAIL(err, FAIL_LOCAL, 0, "what is held is shorter than it should be");
+    payload_reader_free(reader);
+    free(buffer);
     return ok;
 }
 
@@ -209,6 +242,7 @@ static bool commit(struct exchange *x, bool remember, struct span *mdn, struct e
     in->d.progress = in->d.raw.size;
     if (!remember)
         in->d.identity_key = NULL;
+    as2_part_done(b, &x->part, in->d.id, now);
     store_add_event(b, in->d.id, now, "received",
                     arena_printf(&in->arena, "%llu octets from %s",
                                  (unsigned long long)in->d.raw.size, in->d.partner));
@@ -353,12 +387,42 @@ static bool begin(struct exchange *x, struct err *err)
     x->wire = EVP_MD_CTX_new();
     if (x->wire == NULL || EVP_DigestInit_ex(x->wire, as2_digest(NID_sha256), NULL) != 1)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    if (!look_for_original(x, err) ||
-        !payload_create(x->g->store, x->in.d.id, 'r', &x->raw, err))
+    if (!look_for_original(x, err))
+        return false;
+    if (!as2_part_cut(x->g, &x->part, err))
+        return false;
+    if (x->part.document_id != 0 ? !payload_resume(x->g->store, x->in.d.id, 'r', &x->part.ref,
+                                                   x->part.from, &x->raw, err)
+                                 : !payload_create(x->g->store, x->in.d.id, 'r', &x->raw, err))
         return false;
     /* An asynchronous MDN never delays the 2xx; but what may be a duplicate must be looked into. */
     x->inline_opening = !x->async || x->original != 0;
     return !x->inline_opening || as2_in_restore_head(&x->in, err);
+}
+
+/* The end of a message that was received whole and whose answer was lost. */
+static void replay_whole(struct exchange *x)
+{
+    struct document d = { 0 };
+    struct err err = { 0 };
+    uint8_t trash[4096];
+    bool found = false, remember = true;
+    size_t n = 1;
+
+    while (n > 0)
+        if (!http_body(x->r, (struct room) { trash, sizeof(trash) }, &n, &err)) {
+            x->r->close = true;
+            return;
+        }
+    if (store_get_document(x->g->store, x->part.whole, &x->in.arena, &d, &found, &err) &&
+        found) {
+        keep(x, AS2_WIRE_HASH, props_get(&d.props, AS2_WIRE_HASH));
+        x->original = d.id;
+        if (d.identity_key != NULL && strcmp(d.identity_key, x->in.d.identity_key) == 0 &&
+            settle_duplicate(x, &remember))
+            return;
+    }
+    answer_later(x, "the message of this transfer is not to be found: send it from its start");
 }
 
 static void exchange(struct exchange *x, struct span first)
@@ -375,12 +439,22 @@ static void exchange(struct exchange *x, struct span first)
                    err.text, "mdn_delivery, mdn_url");
         return;
     }
+    if (x->part.whole != 0) {
+        replay_whole(x);
+        return;
+    }
+    if (x->r->body_max > 0)
+        x->r->body_max = x->r->body_max > x->part.from ? x->r->body_max - x->part.from : 1;
     if (!begin(x, &err)) {
         answer_later(x, err.text);
         return;
     }
     if (x->inline_opening)
         as2_in_begin(&x->in, NID_undef);
+    if (!take_held(x, &err)) {
+        answer_later(x, err.text);
+        return;
+    }
     if (!read_body(x, first, &err)) {
         if (err.kind == FAIL_PEER || err.wire == 408 || err.wire == 413)
             as2_refuse(x->g, x->r, err.wire, "the body was not read to its end", NULL, err.text,
@@ -390,6 +464,8 @@ static void exchange(struct exchange *x, struct span first)
         else
             log_event(LOG_WARN, "as2.message.cut", "partner", x->in.d.partner, "message_id",
                       as2_prop(&x->in.d, AS2_MESSAGE_ID), "reason", err.text, NULL);
+        if (err.kind == FAIL_AGAIN)
+            x->held = as2_part_keep(x->g, &x->part, &x->in.d, x->raw, &x->in.arena);
         x->r->close = true;
         return;
     }
@@ -416,6 +492,12 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
     x->in.g = g;
     x->in.sn = sn;
     x->in.l = l;
+    if (!as2_part_begin(g, r, head->from, head->to, &x->in.arena, &x->part)) {
+        as2_part_end(g, &x->part);
+        arena_free(&x->in.arena);
+        free(x);
+        return;
+    }
     atomic_fetch_add(&g->busy, 1);
     fill(x, head);
     as2_trace(g, x->in.d.partner, head->from, "> POST %s Message-ID %s, MDN %s", r->path,
@@ -424,7 +506,7 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
               : x->async         ? "asynchronous"
                                  : "synchronous");
     exchange(x, first);
-    if (!x->committed) {
+    if (!x->committed && !x->held && x->part.document_id == 0) {
         if (x->raw_ref.kind == PAYLOAD_FILE)
             payload_remove(g->store, &x->raw_ref);
         else if (x->in.d.raw.kind == PAYLOAD_FILE)
@@ -433,6 +515,7 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
     payload_writer_free(x->raw);
     EVP_MD_CTX_free(x->wire);
     as2_in_free(&x->in, x->committed);
+    as2_part_end(g, &x->part);
     free(x);
     atomic_fetch_sub(&g->busy, 1);
 }

@@ -1,7 +1,7 @@
 /* The AS2 server: requests, from the head to whoever takes the body. as2.md 1, 4.7, 4.8, 5.1 steps 0
  * to 7. */
 #include "gateway/acceptor.h"
-#include "gateway/as2_int.h"
+#include "gateway/as2_restart.h"
 
 #include "config/ip_filter.h"
 
@@ -288,18 +288,45 @@ static bool peek(struct http_request *r, uint8_t *buffer, size_t *n, bool *is_md
     return true;
 }
 
+/* How much is held of a transfer that was cut, for the partner it is of: as2.md 8.6. 0 else. */
+static void answer_head(struct gateway *g, struct http_request *r)
+{
+    const char *etag = http_header(r, "ETag");
+    struct as2_head h = { 0 };
+    struct snapshot *sn;
+    struct relation rel;
+    struct err ignored;
+    uint64_t held = 0;
+
+    if (etag == NULL || !http_header_once(r, "AS2-From", &h.from_raw) ||
+        !http_header_once(r, "AS2-To", &h.to_raw) || h.from_raw == NULL || h.to_raw == NULL ||
+        !as2_name_read(h.from_raw, h.from) || !as2_name_read(h.to_raw, h.to)) {
+        (void)!http_answer(r, 200, NULL, NULL, span_of(NULL, 0), &ignored);
+        return;
+    }
+    sn = gateway_snapshot(g);
+    rel = relation_of(sn, &h);
+    if (rel.l == NULL || rel.l->as2_from.cfg == NULL) {
+        refuse_unknown(g, sn, r, &h);
+    } else if (admitted(g, r, &rel.l->as2_from, rel.l->name, &h)) {
+        held = as2_part_held(g, h.from, h.to, etag, &r->arena);
+        if (http_answer_begin(r, 200, NULL, NULL, held, &ignored))
+            (void)!http_answer_end(r, &ignored);
+    }
+    snapshot_put(sn);
+}
+
 /* What HTTP has to say before anything of AS2: as2.md 1.8. */
 static bool http_fits(struct gateway *g, struct http_request *r)
 {
     const struct config_as2_server *cfg = &g->rt->as2_server;
     const char *coding = http_header(r, "Content-Encoding");
-    struct err ignored;
 
     if (strcmp(r->path, cfg->path) != 0)
         as2_refuse(g, r, 404, "there is nothing here", NULL, "the path is not the server's",
                    "as2_server.path");
     else if (strcmp(r->method, "HEAD") == 0)
-        (void)!http_answer(r, 200, NULL, NULL, span_of(NULL, 0), &ignored);
+        answer_head(g, r);
     else if (strcmp(r->method, "POST") != 0)
         as2_refuse(g, r, 405, "AS2 messages are posted", "Allow: POST, HEAD\r\n",
                    "the method is not POST", NULL);
