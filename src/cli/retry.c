@@ -45,7 +45,7 @@ const struct cli_command cmd_retry = {
 
 const struct cli_command cmd_cancel = {
     .name = "cancel",
-    .help = "take a document that was not sent yet out of the queue",
+    .help = "take a document that was not sent yet out of the queue, or give a failed one up",
     .usage = "ID...",
     .example = "waybill cancel 18\n",
     .args_min = 1,

@@ -112,7 +112,17 @@ struct config_as2_server {
     uint64_t duplicate_memory_ms;   /* default 30d: for the keys of messages */
     bool answer_unknown;            /* default false: 403; true: unsigned negative MDN */
     uint32_t senders;               /* threads that post messages and MDNs, default 8, 1..64 */
+    uint64_t mdn_retry_first_ms;    /* default 1m: and a multiple of it from then on */
+    uint64_t mdn_retry_for_ms;      /* default 24h */
     uint32_t max_posts_per_partner; /* default 4 */
+};
+
+/* How long what is done is kept; 0: for ever, of a process: as the runtime's. */
+struct config_kept {
+    uint64_t documents_ms, payloads_ms;
+};
+struct config_retention {
+    struct config_kept settled, failed;
 };
 
 struct config_runtime {
@@ -137,6 +147,12 @@ struct config_runtime {
         const char *level;  /* "error", "warn", "info" (default), "debug" */
         const char *format; /* "text" (default), "json" */
     } log;
+    struct {
+        struct config_kept settled, failed;
+        uint64_t receipts_ms; /* those that match no document */
+        uint64_t audit_ms;
+        uint64_t every_ms; /* default 10m */
+    } retention;
     struct config_as2_server as2_server;
     bool as2_server_given; /* without it nothing listens; sending works all the same */
     const struct config_place *places;
@@ -405,6 +421,7 @@ struct config_process {
     bool reject_duplicates; /* default true */
     struct config_step *steps;
     size_t steps_n;
+    struct config_retention retention;
 };
 
 struct config_component {

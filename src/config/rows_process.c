@@ -335,6 +335,7 @@ static const struct row process_rows[] = {
     { "start", ROW_MAP, .sub = &start_mapping, .flags = ROW_REQUIRED, .help = "What starts the process." },
     { "steps", ROW_STEPS, PROCESS(steps), PROCESS(steps_n), .sub = &steps_mapping, .max = 100,
       .help = "What happens to a document. None: it is kept in the store, to be fetched from there." },
+    { "retention", ROW_MAP, .sub = &mapping_process_retention, .help = "How long its documents are kept." },
 };
 
 const struct mapping mapping_process = {

@@ -204,10 +204,11 @@ extern const struct word cipher_suite_words[];
 /* rows_as2.c: digests, ciphers; the first one of digests is MD5, which is never sent. */
 extern const struct word as2_digest_words[], as2_cipher_words[];
 
-extern const struct mapping mapping_runtime, mapping_as2_server; /* of struct config_runtime */
+extern const struct mapping mapping_runtime, mapping_as2_server,
+    mapping_retention; /* of struct config_runtime */
 /* Of struct config_component. */
 extern const struct mapping mapping_certificate, mapping_identity, mapping_partner,
-    mapping_process;
+    mapping_process, mapping_process_retention;
 extern const struct mapping mapping_identity_oftp2, mapping_identity_as2, mapping_partner_oftp2,
     mapping_partner_as2, mapping_operation_oftp2, mapping_operation_as2, mapping_from_oftp2,
     mapping_from_as2, mapping_to_oftp2, mapping_to_as2;

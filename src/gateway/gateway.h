@@ -181,7 +181,8 @@ MUST_CHECK bool gateway_retry(struct gateway *g, int64_t document_id, const char
 /* acknowledge: manual -- releases the receipt: EERP, or NERP with text when positive is false. */
 MUST_CHECK bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool positive,
                                     const char *text, const char *who, struct err *err);
-/* Takes an outbound document that was not sent yet out of the queue (state failed). */
+/* Takes an outbound document that was not sent yet out of the queue (state failed), or gives a
+ * failed one up, so that retention may remove it. */
 MUST_CHECK bool gateway_cancel(struct gateway *g, int64_t document_id, const char *who,
                                struct err *err);
 

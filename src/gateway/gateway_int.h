@@ -27,11 +27,14 @@ struct trace_hub;
 struct caller;
 struct acceptor;
 struct poster;
+struct keeper;
 
 struct counters {
     atomic_ullong documents_in, documents_out, octets_in, octets_out, refused, failed;
     atomic_ullong sessions_in, sessions_out, sessions_failed, logons_refused;
     atomic_ullong receipts_in, receipts_out;
+    atomic_ullong purged_documents, purged_payloads, purged_octets, purged_receipts,
+        purged_audit;
 };
 
 struct listener_counts {
@@ -70,6 +73,7 @@ struct gateway {
     struct poster *poster;
     struct caller *caller;
     struct workers *workers;
+    struct keeper *keeper;
 };
 
 /* Counted; snapshot_put. */
@@ -145,6 +149,10 @@ void caller_now(struct caller *c, const char *partner);
 struct workers;
 bool workers_start(struct gateway *g, unsigned n, struct workers **out, struct err *err);
 void workers_stop(struct workers *w);
+
+/* Retention: removes what is old and settled, in small helpings (gateway/retention.c). */
+bool keeper_start(struct gateway *g, struct keeper **out, struct err *err);
+void keeper_stop(struct keeper *k);
 
 /* Runs the process of one document from its job. */
 void process_run(struct gateway *g, const struct job *j);

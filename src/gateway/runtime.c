@@ -37,7 +37,8 @@ static bool start_all(struct gateway *g, struct err *err)
     gateway_swap(g, sn);
     return workers_start(g, g->rt->runtime.workers, &g->workers, err) &&
            oftp2_server_start(g, &g->oftp2, err) && caller_start(g, &g->caller, err) &&
-           poster_start(g, &g->poster, err) && as2_server_start(g, &g->as2, err);
+           poster_start(g, &g->poster, err) && as2_server_start(g, &g->as2, err) &&
+           keeper_start(g, &g->keeper, err);
 }
 
 bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *err)
@@ -119,6 +120,7 @@ void gateway_stop(struct gateway *g)
     atomic_store(&g->stopping, true);
     if (g->store != NULL)
         store_wake(g->store);
+    keeper_stop(g->keeper);
     acceptor_stop(g->oftp2);
     acceptor_stop(g->as2);
     wait_running(g, g->rt->runtime.stop_timeout_ms);
@@ -260,6 +262,8 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
         { "logons_refused_total", "Log-ons refused", atomic_load(&g->n.logons_refused) },
         { "receipts_received_total", "EERP and NERP received", atomic_load(&g->n.receipts_in) },
         { "receipts_sent_total", "EERP and NERP sent", atomic_load(&g->n.receipts_out) },
+        { "purged_octets_total", "Octets of payloads removed by retention",
+          atomic_load(&g->n.purged_octets) },
     };
     char *out = arena_text(a, "");
 
@@ -272,6 +276,17 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
                            "%s# HELP waybill_sessions Sessions open now\n"
                            "# TYPE waybill_sessions gauge\nwaybill_sessions %u\n",
                            out, sessions_left(g));
+    if (out != NULL)
+        out = arena_printf(a,
+                           "%s# HELP waybill_purged_total Removed by retention\n"
+                           "# TYPE waybill_purged_total counter\n"
+                           "waybill_purged_total{what=\"documents\"} %llu\n"
+                           "waybill_purged_total{what=\"payloads\"} %llu\n"
+                           "waybill_purged_total{what=\"receipts\"} %llu\n"
+                           "waybill_purged_total{what=\"audit\"} %llu\n",
+                           out, atomic_load(&g->n.purged_documents),
+                           atomic_load(&g->n.purged_payloads),
+                           atomic_load(&g->n.purged_receipts), atomic_load(&g->n.purged_audit));
     out = certificate_metrics(g, a, out);
     *text = out;
     return out != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
@@ -351,6 +366,7 @@ static bool retry_as2(struct gateway *g, struct store_batch *b, struct arena *a,
                     "document %lld has no octets any more to be sealed anew", (long long)d->id);
     store_set_state(b, d->id, DOC_BIT(d->state), anew ? DOC_QUEUED : DOC_SEALED,
                     j->not_before_ms, "retry", who, "");
+    store_set_prop(b, d->id, "as2.resends", "0");
     if (anew) {
         d->raw = none;
         d->state = DOC_QUEUED;
@@ -359,6 +375,12 @@ static bool retry_as2(struct gateway *g, struct store_batch *b, struct arena *a,
         store_put_document(b, d);
     }
     return true;
+}
+
+/* An AS2 message may be posted again as it was, which the partner answers with the MDN it gave. */
+static bool overdue_message(const struct document *d)
+{
+    return d->outbound && strcmp(d->protocol, "as2") == 0 && d->state == DOC_OVERDUE;
 }
 
 static bool retry_outbound(struct gateway *g, struct store_batch *b, struct arena *a,
@@ -392,10 +414,14 @@ static bool retry(struct gateway *g, int64_t id, const char *who, struct err *er
                      .not_before_ms = net_wall_ms() };
     bool ok = load(g, id, &a, &d, err);
 
-    if (ok && d.state != DOC_FAILED && d.state != DOC_REJECTED)
+    if (ok && d.state != DOC_FAILED && d.state != DOC_REJECTED && !overdue_message(&d))
         ok = FAIL(err, FAIL_LOCAL, 409,
                   "document %lld is %s: only failed and rejected ones can be run again",
                   (long long)id, document_state_name(d.state));
+    if (ok && props_get(&d.props, "waybill.octets") != NULL)
+        ok = FAIL(err, FAIL_LOCAL, 409,
+                  "document %lld has no octets any more: retention.failed.payloads",
+                  (long long)id);
     ok = ok && relay_may_retry(g, &d, err);
     if (ok && (b = store_batch_new()) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
@@ -411,6 +437,8 @@ static bool retry(struct gateway *g, int64_t id, const char *who, struct err *er
                         j.not_before_ms, "retry", who, "");
     }
     if (ok) {
+        if (props_get(&d.props, "waybill.closed") != NULL)
+            store_set_prop(b, id, "waybill.closed", "");
         store_put_job(b, &j);
         ok = change(g, b, who, "retry", id, err);
     } else {
@@ -524,6 +552,20 @@ static bool lease(struct gateway *g, const struct job *j, struct err *err)
     }
 }
 
+/* A failed one is not run again: retention may remove it. */
+static bool give_up(struct gateway *g, const struct document *d, const char *who,
+                    struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+
+    if (b == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    store_set_state(b, d->id, DOC_BIT(DOC_FAILED), DOC_FAILED, net_wall_ms(), "given up", who,
+                    NULL);
+    store_set_prop(b, d->id, "waybill.closed", who);
+    return change(g, b, who, "give up", d->id, err);
+}
+
 static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *err)
 {
     struct arena a = { 0 };
@@ -533,8 +575,14 @@ static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *e
     size_t n = 0, held = 0;
     bool ok = load(g, id, &a, &d, err) && store_jobs(g->store, id, &a, &jobs, &n, err);
 
+    if (ok && d.state == DOC_FAILED) {
+        ok = give_up(g, &d, who, err);
+        arena_free(&a);
+        return ok;
+    }
     if (ok && (!d.outbound || (d.state != DOC_SEALED && d.state != DOC_QUEUED)))
-        ok = FAIL(err, FAIL_LOCAL, 409, "document %lld is %s: only what waits can be cancelled",
+        ok = FAIL(err, FAIL_LOCAL, 409,
+                  "document %lld is %s: only what waits or failed can be cancelled",
                   (long long)id, document_state_name(d.state));
     while (ok && held < n && (ok = lease(g, &jobs[held], err)))
         held++;
@@ -545,6 +593,7 @@ static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *e
                         "cancelled by an operator");
         for (size_t i = 0; i < n; i++)
             store_end_job(b, jobs[i].id);
+        store_set_prop(b, id, "waybill.closed", who);
         relay_failed(g, b, id, NERP_OPERATOR);
         ok = change(g, b, who, "cancel", id, err);
     }

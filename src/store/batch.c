@@ -231,6 +231,56 @@ void store_set_paused(struct store_batch *b, const char *kind, const char *name,
     add_pair(b, CHANGE_PAUSED, 0, kind, name)->u.pair.paused = paused;
 }
 
+static void purge(struct store_batch *b, enum change_kind kind, const struct document *d,
+                  bool answered, int64_t now_ms, uint64_t *done)
+{
+    struct change *ch = add(b, kind, d->id);
+
+    *done = 0;
+    ch->at_ms = now_ms;
+    ch->u.purge = (struct purge_change) {
+        .state = d->state,
+        .changed_ms = d->changed_ms,
+        .raw = d->raw.kind,
+        .opened = d->opened.kind,
+        .answered = answered,
+        .done = done,
+    };
+}
+
+void store_purge_octets(struct store_batch *b, const struct document *d, bool answered,
+                        int64_t now_ms, uint64_t *done)
+{
+    purge(b, CHANGE_PURGE_OCTETS, d, answered, now_ms, done);
+}
+
+void store_purge_document(struct store_batch *b, const struct document *d, bool answered,
+                          int64_t now_ms, uint64_t *done)
+{
+    purge(b, CHANGE_PURGE_DOCUMENT, d, answered, now_ms, done);
+}
+
+static void purge_old(struct store_batch *b, enum change_kind kind, int64_t before_ms,
+                      uint32_t most, uint64_t *done)
+{
+    struct change *ch = add(b, kind, 0);
+
+    *done = 0;
+    ch->at_ms = before_ms;
+    ch->u.purge = (struct purge_change) { .most = most, .done = done };
+}
+
+void store_purge_receipts(struct store_batch *b, int64_t before_ms, uint32_t most,
+                          uint64_t *done)
+{
+    purge_old(b, CHANGE_PURGE_RECEIPTS, before_ms, most, done);
+}
+
+void store_purge_audit(struct store_batch *b, int64_t before_ms, uint32_t most, uint64_t *done)
+{
+    purge_old(b, CHANGE_PURGE_AUDIT, before_ms, most, done);
+}
+
 void store_add_audit(struct store_batch *b, int64_t now_ms, const char *who, const char *what)
 {
     add_pair(b, CHANGE_AUDIT, 0, who, what)->at_ms = now_ms;

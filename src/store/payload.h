@@ -70,6 +70,8 @@ void payload_reader_free(struct payload_reader *r);
 /* Removes a file payload and its index, if any; row payloads go with the row. */
 void payload_remove(struct store *s, const struct payload_ref *ref);
 
+/* Removes the files of a document's payloads, as d names them, and of its index. */
+void payload_remove_all(struct store *s, const struct document *d);
 /* Free octets on the payload file system. */
 uint64_t payload_space(struct store *s);
 

@@ -59,6 +59,19 @@ void payload_remove(struct store *s, const struct payload_ref *ref)
     (void)store_fs->unlink(s->payload_fd, index);
 }
 
+void payload_remove_all(struct store *s, const struct document *d)
+{
+    char index[PAYLOAD_PATH];
+
+    payload_remove(s, &d->raw);
+    payload_remove(s, &d->opened);
+    /* It may be a file though the raw payload is in the row. */
+    if (d->raw.kind == PAYLOAD_ROW) {
+        payload_path(d->id, 'x', index);
+        (void)store_fs->unlink(s->payload_fd, index);
+    }
+}
+
 uint64_t payload_space(struct store *s)
 {
     struct statvfs v;

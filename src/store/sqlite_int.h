@@ -39,6 +39,12 @@ enum query {
     Q_DROP_DEPLOYMENT,
     Q_SET_PAUSED,
     Q_ADD_AUDIT,
+    Q_PURGE_PAYLOAD,
+    Q_PURGE_DOCUMENT,
+    Q_PURGE_RECEIPTS_OF,
+    Q_PURGE_OCTETS,
+    Q_PURGE_RECEIPTS,
+    Q_PURGE_AUDIT,
     Q_ADD_USER,
     Q_SET_USER,
     Q_DROP_USER,
@@ -77,6 +83,8 @@ enum query {
     Q_OPEN_JOBS,
     Q_FILES_BETWEEN,
     Q_RAW_KIND,
+    Q_NEXT_IN_STATE,
+    Q_NEXT_WITH_OCTETS,
     QUERIES,
 };
 
@@ -136,6 +144,10 @@ MUST_CHECK bool sqlite_apply_token(struct conn *c, const struct change *ch, stru
 /* Runs one change. */
 MUST_CHECK bool sqlite_apply(struct conn *c, const struct change *ch, struct err *err);
 
+/* The same, sqlite_purge.c. */
+MUST_CHECK bool sqlite_purge_octets(struct conn *c, const struct change *ch, struct err *err);
+MUST_CHECK bool sqlite_purge_document(struct conn *c, const struct change *ch, struct err *err);
+MUST_CHECK bool sqlite_purge_old(struct conn *c, const struct change *ch, struct err *err);
 /* The key of a row payload. */
 int64_t octets_key(int64_t document_id, char role);
 

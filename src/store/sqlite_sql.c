@@ -109,6 +109,12 @@ const int schema_version = (int)COUNT_OF(schema_steps);
     " WHERE kind = ?1 AND name = ?2 AND dropped = 0 AND version ="                             \
     " (SELECT max(version) FROM deployment WHERE kind = ?1 AND name = ?2)"
 
+/* What may be purged: ?1 id, ?2 to ?5 as it was read, ?6 answered. */
+#define PURGEABLE                                                                              \
+    " WHERE id = ?1 AND state = ?2 AND changed_ms = ?3 AND raw_kind = ?4 AND opened_kind = ?5" \
+    " AND NOT EXISTS (SELECT 1 FROM job WHERE document_id = ?1)"                               \
+    " AND (?6 = 0 OR EXISTS (SELECT 1 FROM receipt WHERE document_id = ?1 AND outbound = 1))"
+
 const char *const query_text[QUERIES] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
     [Q_COMMIT] = "COMMIT",
@@ -175,6 +181,20 @@ const char *const query_text[QUERIES] = {
     [Q_DROP_DEPLOYMENT] = "UPDATE deployment SET dropped = 1" NEWEST_OF_ONE,
     [Q_SET_PAUSED] = "UPDATE deployment SET paused = ?3" NEWEST_OF_ONE,
     [Q_ADD_AUDIT] = "INSERT INTO audit (at_ms, who, what) VALUES (?1, ?2, ?3)",
+    [Q_PURGE_PAYLOAD] =
+        "UPDATE document SET raw_kind = 0, raw_size = 0, raw_path = NULL, opened_kind = 0,"
+        " opened_size = 0, opened_path = NULL,"
+        " props = json_patch(coalesce(props, '{}'), '{\"waybill.octets\":\"removed\"}')" PURGEABLE,
+    [Q_PURGE_DOCUMENT] = "DELETE FROM document" PURGEABLE
+                         " AND NOT EXISTS (SELECT 1 FROM seen WHERE key = identity_key"
+                         " AND seen.document_id = ?1 AND forget_ms > ?7)",
+    [Q_PURGE_RECEIPTS_OF] = "DELETE FROM receipt WHERE document_id = ?1",
+    [Q_PURGE_OCTETS] = "DELETE FROM octets WHERE key >= ?1 AND key < ?2",
+    [Q_PURGE_RECEIPTS] =
+        "DELETE FROM receipt WHERE id IN (SELECT id FROM receipt INDEXED BY receipt_document"
+        " WHERE document_id = 0 AND at_ms < ?1 ORDER BY id LIMIT ?2)",
+    [Q_PURGE_AUDIT] = "DELETE FROM audit WHERE id IN"
+                      " (SELECT id FROM audit WHERE at_ms < ?1 ORDER BY id LIMIT ?2)",
     [Q_SET_META] = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
     [Q_ADD_USER] = "INSERT INTO user (name, role, password, created_ms, changed_ms)"
                    " VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING",
@@ -232,4 +252,13 @@ const char *const query_text[QUERIES] = {
                         " INDEXED BY document_file WHERE (raw_kind = 2 OR opened_kind = 2)"
                         " AND id >= ?1 AND id < ?2",
     [Q_RAW_KIND] = "SELECT raw_kind FROM document WHERE id = ?1",
+    [Q_NEXT_IN_STATE] = "SELECT " DOCUMENT_COLUMNS " FROM document INDEXED BY document_state"
+                        " WHERE state = ?3 AND id > ?1 ORDER BY id LIMIT ?2",
+    /* A document has up to three rows of octets. */
+    [Q_NEXT_WITH_OCTETS] =
+        "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id IN (SELECT id FROM"
+        " (SELECT id FROM document INDEXED BY document_file"
+        " WHERE (raw_kind = 2 OR opened_kind = 2) AND id > ?1 ORDER BY id LIMIT ?2)"
+        " UNION SELECT id FROM (SELECT key / 4 AS id FROM octets WHERE key >= ?1 * 4 + 4"
+        " ORDER BY key LIMIT ?2 * 3)) ORDER BY id LIMIT ?2",
 };

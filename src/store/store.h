@@ -203,6 +203,21 @@ void store_drop_deployment(struct store_batch *b, const char *kind, const char *
 void store_set_paused(struct store_batch *b, const char *kind, const char *name, bool paused);
 void store_add_audit(struct store_batch *b, int64_t now_ms, const char *who, const char *what);
 
+/* Retention. Each does nothing, and leaves *done at 0, unless the document is as d says (state,
+ * changed_ms, kinds of payload), has no jobs and, with `answered`, a receipt of ours. The first
+ * removes its octets, the second all of it, if its identity_key is not remembered any more. *done
+ * is 1 after a commit that did it: then its files, which d names, are to be removed
+ * (payload_remove_all). done is borrowed until the commit has returned. */
+void store_purge_octets(struct store_batch *b, const struct document *d, bool answered,
+                        int64_t now_ms, uint64_t *done);
+void store_purge_document(struct store_batch *b, const struct document *d, bool answered,
+                          int64_t now_ms, uint64_t *done);
+/* At most `most` of the oldest receipts that match no document, or audit lines, from before
+ * before_ms; *done: how many it were. */
+void store_purge_receipts(struct store_batch *b, int64_t before_ms, uint32_t most,
+                          uint64_t *done);
+void store_purge_audit(struct store_batch *b, int64_t before_ms, uint32_t most, uint64_t *done);
+
 MUST_CHECK bool store_commit(struct store *s, struct store_batch *b, struct err *err);
 /* A sync has failed: what is read is right, but nothing can be stored until it is opened anew. */
 bool store_failed(struct store *s);
@@ -246,6 +261,11 @@ MUST_CHECK bool store_find_seen(struct store *s, const char *key, int64_t now_ms
 /* Outbound documents in state sent since before `before_ms`. */
 MUST_CHECK bool store_find_unanswered(struct store *s, int64_t before_ms, struct arena *a,
                                       struct document **list, size_t *n, struct err *err);
+/* For retention: documents in `state`, or with octets when state is 0, and with an id greater than
+ * after_id, oldest first. */
+MUST_CHECK bool store_find_next(struct store *s, enum document_state state, int64_t after_id,
+                                uint32_t limit, struct arena *a, struct document **list,
+                                size_t *n, struct err *err);
 /* A row payload's octets, in the arena. */
 MUST_CHECK bool store_get_octets(struct store *s, int64_t id, char role, struct arena *a,
                                  struct span *octets, struct err *err);

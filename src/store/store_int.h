@@ -34,6 +34,10 @@ enum change_kind {
     CHANGE_DROP,
     CHANGE_PAUSED,
     CHANGE_AUDIT,
+    CHANGE_PURGE_OCTETS,
+    CHANGE_PURGE_DOCUMENT,
+    CHANGE_PURGE_RECEIPTS,
+    CHANGE_PURGE_AUDIT,
     CHANGE_ADD_USER,
     CHANGE_SET_USER,
     CHANGE_DROP_USER,
@@ -83,6 +87,14 @@ struct change {
         } job;
         struct execution execution;
         struct deployment deployment;
+        struct purge_change { /* .at_ms: now, or before when */
+            enum document_state state;
+            int64_t changed_ms;
+            enum payload_kind raw, opened;
+            bool answered;
+            uint32_t most;
+            uint64_t *done; /* the caller's */
+        } purge;
         struct user user;
         struct token token;
     } u;
