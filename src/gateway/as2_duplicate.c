@@ -132,41 +132,56 @@ static bool same_content(struct as2_in *in, const struct document *first)
     return same_opened(in, first);
 }
 
+/* What was asked for now goes with the first document: its MDN is posted where this one says. */
+static void keep_wish(struct as2_in *in, struct store_batch *b, struct document *first)
+{
+    static const char *const names[] = { AS2_MDN_TO, AS2_MDN_OPTIONS, AS2_MDN_DELIVERY,
+                                         AS2_MDN_URL, AS2_MDN_FALLBACK };
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const char *now = props_get(&in->d.props, names[i]);
+        const char *then = props_get(&first->props, names[i]);
+
+        if (now == NULL && then == NULL)
+            continue;
+        now = now == NULL ? "" : now;
+        props_set(&first->props, &in->arena, names[i], now);
+        store_set_prop(b, first->id, names[i], now);
+    }
+}
+
 /* The stored MDN where it fits what is asked for now, else one made of the stored outcome. */
 static bool answer(struct as2_in *in, struct document *first, const struct receipt *rc,
                    bool has_mdn, struct span *mdn, struct err *err)
 {
-    bool wants_signed = in->plan.is_signed;
+    bool wants_signed = in->plan.is_signed, async = in->request.async_url != NULL;
     bool is_signed =
         has_mdn && memmem(rc->octets.p, rc->octets.n, "multipart/signed", 16) != NULL;
+    bool fits = has_mdn && is_signed == wants_signed;
     struct store_batch *b;
     int64_t now = net_wall_ms();
-    bool ok;
+    bool ok = true;
 
     *mdn = span_of(NULL, 0);
     if (!in->request.mdn || in->l->process->acknowledge == ACK_NONE)
         return true;
-    if (has_mdn && is_signed == wants_signed) {
-        if (in->request.async_url != NULL)
-            return as2_answer_again(in->g, first, rc->id, err);
+    if (fits && !async) {
         *mdn = rc->octets;
         return true;
     }
     b = store_batch_new();
     if (b == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    props_set(&first->props, &in->arena, AS2_MDN_TO, as2_prop(&in->d, AS2_MDN_TO));
-    props_set(&first->props, &in->arena, AS2_MDN_OPTIONS, as2_prop(&in->d, AS2_MDN_OPTIONS));
-    props_set(&first->props, &in->arena, AS2_MDN_DELIVERY, as2_prop(&in->d, AS2_MDN_DELIVERY));
-    props_set(&first->props, &in->arena, AS2_MDN_URL, as2_prop(&in->d, AS2_MDN_URL));
-    props_set(&first->props, &in->arena, AS2_MDN_FALLBACK, as2_prop(&in->d, AS2_MDN_FALLBACK));
-    ok = as2_answer_plan(in->g, b, in->sn, in->l, first, AS2_FINE, NULL, NULL, now, &in->arena,
-                         mdn, err);
-    store_add_event(b, first->id, now, "MDN made anew",
-                    "the message came again with another wish for its receipt");
+    keep_wish(in, b, first);
+    if (!fits) {
+        ok = as2_answer_plan(in->g, b, in->sn, in->l, first, AS2_FINE, NULL, NULL, now,
+                             &in->arena, mdn, err);
+        store_add_event(b, first->id, now, "MDN made anew",
+                        "the message came again with another wish for its receipt");
+    }
     ok = ok && store_commit(in->g->store, b, err);
     store_batch_free(b);
-    return ok;
+    return ok && (!fits || as2_answer_again(in->g, first, rc->id, err));
 }
 
 static void note(struct as2_in *in, int64_t original)

@@ -112,6 +112,12 @@ static bool admitted(struct gateway *g, struct http_request *r, const struct as2
 /* AS2-From, AS2-To, Message-ID; answers when they are not what they must be. */
 static bool read_head(struct gateway *g, struct http_request *r, struct as2_head *h)
 {
+    /* what two readers could take for two messages: as2.md 11.1 #19 */
+    static const char *const single[] = { "Content-Type", "Content-Transfer-Encoding",
+                                          "Content-Disposition",
+                                          "Disposition-Notification-Options",
+                                          "Receipt-Delivery-Option" };
+    const char *ignored;
     bool once = http_header_once(r, "AS2-From", &h->from_raw) &&
                 http_header_once(r, "AS2-To", &h->to_raw) &&
                 http_header_once(r, "Message-ID", &h->message_id);
@@ -122,6 +128,13 @@ static bool read_head(struct gateway *g, struct http_request *r, struct as2_head
                    NULL);
         return false;
     }
+    for (size_t i = 0; i < COUNT_OF(single); i++)
+        if (!http_header_once(r, single[i], &ignored)) {
+            as2_refuse(g, r, 400, "a header that may stand there once has two values", NULL,
+                       arena_printf(&r->arena, "%s is there twice, with two values", single[i]),
+                       "the partner's program");
+            return false;
+        }
     if (h->from_raw == NULL || h->to_raw == NULL || !as2_name_read(h->from_raw, h->from) ||
         !as2_name_read(h->to_raw, h->to)) {
         as2_refuse(g, r, 400, "AS2-From or AS2-To is missing or not legal", NULL,
