@@ -4,6 +4,7 @@
 #include <openssl/objects.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { REFUSED_KEPT = 20 }; /* MDNs that settle nothing, for one message */
 
@@ -20,7 +21,8 @@ struct taking {
     struct as2_mdn_in mdn;
     struct document d; /* .id 0: none */
     const struct partner *partner;
-    bool duplicate, contradicts;
+    bool contradicts, again; /* an earlier one; again: the same octets */
+    bool mismatch;           /* it is the partner's, and says that something else arrived */
 };
 
 const char *as2_out_key(struct arena *a, const char *own, const char *peer,
@@ -145,12 +147,13 @@ static bool mic_fits(struct taking *t, const char **note, struct err *err)
         *note = "Received-content-MIC is in a digest that was not kept: it was not compared";
         return true;
     }
-    if (!as2_mic_read(kept, &ours) || !as2_mic_equal(theirs, &ours))
-        return FAIL(
-            err, FAIL_TRUST, 0,
-            "MIC mismatch: the partner has something else than was sent (%.80s, sent %.80s)",
-            t->mdn.mic_text, kept);
-    return true;
+    if (as2_mic_read(kept, &ours) && as2_mic_equal(theirs, &ours))
+        return true;
+    t->mismatch = true;
+    return FAIL(
+        err, FAIL_TRUST, 0,
+        "MIC mismatch: the partner has something else than was sent (%.80s, sent %.80s)",
+        t->mdn.mic_text, kept);
 }
 
 /* ---- what follows ------------------------------------------------------------------------------- */
@@ -200,8 +203,6 @@ static void put_outcome(struct taking *t, struct store_batch *b, const char *tex
     bool no = negative(t);
 
     if (settled(t->d.state)) {
-        t->duplicate = true;
-        t->contradicts = no != (t->d.state == DOC_REJECTED);
         store_add_event(b, t->d.id, now, t->contradicts ? "contradicting MDN" : "MDN again",
                         text);
         return;
@@ -217,16 +218,29 @@ static void put_outcome(struct taking *t, struct store_batch *b, const char *tex
     end_waiting(t, b);
 }
 
+/* The message has arrived as something else: to send it again is for a person to decide. */
+static void put_mismatch(struct taking *t, struct store_batch *b, const struct err *why,
+                         int64_t now)
+{
+    store_set_state(b, t->d.id, OPEN_STATES, DOC_OVERDUE, now, "MIC mismatch", why->text,
+                    why->text);
+    end_waiting(t, b);
+}
+
 static void log_taken(const struct taking *t, const char *text, const struct err *why)
 {
     bool fine = t->d.id != 0 && why->text[0] == '\0' && !negative(t) && !t->contradicts;
 
-    log_event(fine ? LOG_INFO : LOG_WARN, "as2.mdn.received", "partner",
+    log_event(fine                            ? LOG_INFO
+              : t->contradicts || t->mismatch ? LOG_ERROR
+                                              : LOG_WARN,
+              "as2.mdn.received", "partner",
               t->partner != NULL ? t->partner->name : t->src->from, "document",
               t->d.id != 0 ? log_num(t->d.id) : NULL, "mdn", text, "matched",
               t->d.id == 0           ? "no"
               : why->text[0] != '\0' ? "refused"
               : t->contradicts       ? "contradicts the first"
+              : t->again             ? "came before"
                                      : "yes",
               "reason", why->text[0] != '\0' ? why->text : NULL, NULL);
 }
@@ -268,16 +282,37 @@ static bool believed(struct taking *t, const char **note, struct err *why)
     return true;
 }
 
-/* What nobody asked for, or proves nothing over and over, must not fill the store. */
+/* An MDN for a message that is settled: the same again, or another. */
+static bool compare(struct taking *t, struct err *err)
+{
+    struct receipt *list = NULL;
+    struct span body = t->src->body;
+    size_t n = 0;
+
+    t->contradicts = negative(t) != (t->d.state == DOC_REJECTED);
+    if (!store_receipts(t->g->store, t->d.id, NULL, &t->arena, &list, &n, err))
+        return false;
+    for (size_t i = 0; i < n && !t->again; i++)
+        t->again =
+            strcmp(list[i].state, "received") == 0 && list[i].octets.n >= body.n &&
+            span_equal(span_of(list[i].octets.p + list[i].octets.n - body.n, body.n), body);
+    t->contradicts = t->contradicts && !t->again;
+    return true;
+}
+
+/* What nobody asked for, settles nothing or comes over and over, must not fill the store. */
 static bool worth_keeping(struct taking *t, bool honest)
 {
+    bool open = !settled(t->d.state);
     struct receipt *list = NULL;
     struct err err;
     size_t n = 0;
 
-    return t->d.id != 0 &&
-           (honest || (store_receipts(t->g->store, t->d.id, NULL, &t->arena, &list, &n, &err) &&
-                       n < REFUSED_KEPT));
+    if (t->d.id == 0 || t->again)
+        return false;
+    return (honest && open) || (t->mismatch && open && t->d.state != DOC_OVERDUE) ||
+           (store_receipts(t->g->store, t->d.id, NULL, &t->arena, &list, &n, &err) &&
+            n < REFUSED_KEPT);
 }
 
 static bool store(struct taking *t, bool honest, const char *text, const char *note,
@@ -302,6 +337,8 @@ static bool store(struct taking *t, bool honest, const char *text, const char *n
         store_put_receipt(b, &rc);
         if (honest)
             put_outcome(t, b, text, note, now);
+        else if (t->mismatch && !settled(t->d.state))
+            put_mismatch(t, b, why, now);
         else
             store_add_event(b, t->d.id, now, "MDN refused", why->text);
         ok = store_commit(t->g->store, b, err);
@@ -310,21 +347,34 @@ static bool store(struct taking *t, bool honest, const char *text, const char *n
     return ok;
 }
 
+/* In an answer, what is no multipart is no MDN: none came. What is one and cannot be read may say
+ * anything: it is kept, and somebody must look. */
+static bool take_unreadable(struct taking *t, const struct err *why, int *status,
+                            enum as2_settled *outcome, struct err *err)
+{
+    const char *type = mime_head_get(&t->src->head, "Content-Type");
+    bool odd =
+        t->src->document_id != 0 && type != NULL && strncasecmp(type, "multipart/", 10) == 0;
+
+    *status = 400;
+    *outcome = odd ? AS2_SETTLED_NOT : AS2_SETTLED_MISSING;
+    log_event(LOG_WARN, "as2.mdn.unreadable", "as2_from", t->src->from, "document",
+              t->src->document_id != 0 ? log_num(t->src->document_id) : NULL, "reason",
+              why->text, NULL);
+    t->mdn.class = AS2_INVALID;
+    return !odd || (find(t, err) && (!worth_keeping(t, false) ||
+                                     store(t, false, "unreadable", NULL, why, err)));
+}
+
 static bool take_once(struct taking *t, int *status, enum as2_settled *outcome, struct err *err)
 {
     const char *note = NULL, *text;
     struct err why = { 0 };
     bool honest;
 
-    t->duplicate = t->contradicts = false;
     t->d = (struct document) { 0 };
-    if (!as2_mdn_read(&t->src->head, t->src->body, &t->arena, &t->mdn, &why)) {
-        *status = 400;
-        *outcome = AS2_SETTLED_MISSING;
-        log_event(LOG_WARN, "as2.mdn.unreadable", "as2_from", t->src->from, "reason", why.text,
-                  NULL);
-        return true;
-    }
+    if (!as2_mdn_read(&t->src->head, t->src->body, &t->arena, &t->mdn, &why))
+        return take_unreadable(t, &why, status, outcome, err);
     if (!find(t, err))
         return false;
     t->partner = t->d.id != 0 && t->d.partner != NULL
@@ -333,13 +383,15 @@ static bool take_once(struct taking *t, int *status, enum as2_settled *outcome, 
     honest = t->d.id != 0 && believed(t, &note, &why);
     if (honest)
         why = (struct err) { 0 };
+    if (honest && settled(t->d.state) && !compare(t, err))
+        return false;
     text = text_of(t);
     if (worth_keeping(t, honest) && !store(t, honest, text, note, &why, err))
         return false;
     atomic_fetch_add(&t->g->n.receipts_in, 1);
     log_taken(t, text, &why);
     *status = 200;
-    *outcome = honest ? AS2_SETTLED : AS2_SETTLED_NOT;
+    *outcome = honest || t->mismatch ? AS2_SETTLED : AS2_SETTLED_NOT;
     return true;
 }
 

@@ -6,11 +6,11 @@
 
 enum {
     REFUSED_MAX = 3, /* attempts after 403 and 404 */
-    GIVE_UP_MS = 24 * 3600 * 1000,
     ANSWER_CUT = 64 * 1024,
 };
 
-static const int64_t schedule_ms[] = { 60000, 120000, 300000, 600000, 1800000, 3600000 };
+/* Waits, in as2_server.mdn_retry_first: as2.md 4.9. */
+static const unsigned schedule[] = { 1, 2, 5, 10, 30, 60 };
 
 static bool find_receipt(struct gateway *g, const struct job *j, struct arena *a,
                          struct receipt *rc, bool *found, struct err *err)
@@ -111,13 +111,15 @@ static void later(struct gateway *g, const struct job *j, const struct document 
     struct store_batch *b;
     struct job again = *j;
     int64_t now = net_wall_ms();
-    size_t i = (size_t)again.attempts < COUNT_OF(schedule_ms) ? (size_t)again.attempts
-                                                              : COUNT_OF(schedule_ms) - 1;
+    size_t i = (size_t)again.attempts < COUNT_OF(schedule) ? (size_t)again.attempts
+                                                           : COUNT_OF(schedule) - 1;
+    int64_t wait = (int64_t)(schedule[i] * g->rt->as2_server.mdn_retry_first_ms);
 
     again.attempts++;
     again.last_error = o->text;
-    again.not_before_ms = now + (o->after_ms > 0 ? o->after_ms : post_jitter(schedule_ms[i]));
-    if ((refused && again.attempts >= REFUSED_MAX) || now - rc->at_ms > GIVE_UP_MS) {
+    again.not_before_ms = now + (o->after_ms > 0 ? o->after_ms : post_jitter(wait));
+    if ((refused && again.attempts >= REFUSED_MAX) ||
+        now - rc->at_ms > (int64_t)g->rt->as2_server.mdn_retry_for_ms) {
         give_up(g, j, d, rc, o->text);
         return;
     }

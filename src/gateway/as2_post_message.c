@@ -10,8 +10,9 @@ enum {
     MIB100 = 100 * 1024 * 1024,
 };
 
-/* job.step of JOB_POST */
-enum { STEP_POST, STEP_AWAIT };
+/* job.step of JOB_POST. From STEP_MISSING on: to be posted again, and so many answers but one had no
+ * MDN in them. */
+enum { STEP_POST, STEP_AWAIT, STEP_MISSING };
 
 struct posting {
     struct gateway *g;
@@ -84,8 +85,8 @@ const char *const *post_header_list(const char *lines, struct arena *a)
 
 static bool transient(int status)
 {
-    return status == 408 || status == 425 || status == 429 || status == 500 || status == 502 ||
-           status == 503 || status == 504;
+    return status == 408 || status == 425 || status == 429 ||
+           (status >= 500 && status != 501 && status != 505);
 }
 
 void post_judge(bool answered, const struct http_reply *reply, const struct err *err,
@@ -207,14 +208,16 @@ static void later(struct posting *x, const struct post_outcome *o, bool missing)
     struct store_batch *b;
     struct job again = *x->j;
     int64_t now = net_wall_ms();
-    uint32_t most = missing ? MISSING_MAX : x->cfg->retry_attempts;
+    int64_t without = again.step >= STEP_MISSING ? again.step - STEP_MISSING + 1 : 0;
+    uint32_t most = x->cfg->retry_attempts;
 
+    without += missing;
     again.attempts++;
-    again.step = STEP_POST;
+    again.step = without > 0 ? STEP_MISSING + without - 1 : STEP_POST;
     again.last_error = o->text;
     again.not_before_ms =
         now + (o->after_ms > 0 ? o->after_ms : backoff(x->cfg, again.attempts));
-    if (most != 0 && (uint32_t)again.attempts >= most) {
+    if ((most != 0 && (uint32_t)again.attempts >= most) || without >= MISSING_MAX) {
         fail(x, DOC_FAILED, o->text);
         return;
     }
@@ -238,6 +241,7 @@ static void await_mdn(struct posting *x, const char *text)
     struct err err = { 0 };
 
     await.step = STEP_AWAIT;
+    await.attempts = 0; /* of the next time, should it be sent again */
     await.last_error = NULL;
     await.not_before_ms = now + (int64_t)x->cfg->receipt_timeout_ms;
     if (b == NULL) {

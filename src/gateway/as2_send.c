@@ -369,10 +369,10 @@ static bool commit(struct gateway *g, const struct job *j, const struct sealing 
         d->changed_ms = now;
         store_put_document(b, d);
         store_add_event(b, d->id, now, "sealed",
-                        arena_printf(a, "%s%s%s, %llu octets",
-                                     s->seal.sign != NULL ? "signed " : "",
-                                     s->seal.compress != AS2_COMPRESS_NO ? "compressed " : "",
-                                     s->seal.encrypt != NULL ? "encrypted" : "",
+                        arena_printf(a, "%s%s%s%llu octets",
+                                     s->seal.sign != NULL ? "signed, " : "",
+                                     s->seal.compress != AS2_COMPRESS_NO ? "compressed, " : "",
+                                     s->seal.encrypt != NULL ? "encrypted, " : "",
                                      (unsigned long long)d->raw.size));
         store_put_job(b, &post);
         store_end_job(b, j->id);

@@ -68,7 +68,8 @@ class Out:
         code = code or f'Out-{next(_numbers)}'
         self.peer = as2.Peer(code, as2_scene.keys(key), own, as2_scene.keys('us').cert, version)
         self.server = server or as2.Partner(self.peer, **(how or {}))
-        settings = {'url': self.server.url + url, **settings}
+        settings = {'url': self.server.url + url, **settings, 'retry': {
+            'first': '100ms', 'max': '200ms', **settings.get('retry', {})}}
         self.relation = as2_scene.Relation(
             gateway, server=self.server, code=code, own=own, key=key,
             **{'listen': False, **settings, 'send': {**layers(nesting), **(send or {})}})
