@@ -12,6 +12,7 @@ enum {
     RACES = 4,
     POLL_MS = 50,
     ANSWER_FIRST_MS = 10000,
+    OVER_BUDGET_MS = 500,
     CRASHES_MAX = 3, /* of the runtime while it opened this message: as2.md 5.3 */
 };
 
@@ -471,6 +472,8 @@ static void exchange(struct exchange *x, struct span first)
     }
     if (x->inline_opening)
         as2_in_end(&x->in, reread, x);
+    if (x->in.over_budget)
+        (void)usleep(OVER_BUDGET_MS * 1000);
     if (x->in.local)
         answer_later(x, x->in.why.text);
     else

@@ -98,6 +98,7 @@ struct as2_in {
     enum as2_fault fault; /* what the MDN will say */
     struct err why;       /* for the log */
     bool local;           /* it is our own failure: no MDN, the sender shall try again */
+    bool over_budget;     /* too many failures behind CBC: the answer takes its time */
     size_t parts_n;       /* payloads that have begun */
     const char *first_name, *first_type; /* of the one that came first */
     int64_t replay_of;                   /* a document that has the same signature; 0 */

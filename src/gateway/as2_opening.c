@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
-
-enum { OVER_BUDGET_MS = 500 };
 
 /* ---- the fields that describe the body ------------------------------------------------------ */
 
@@ -179,6 +176,7 @@ void as2_in_begin(struct as2_in *in, int digest_besides)
     in->stopped = in->local = false;
     in->fault = AS2_FINE;
     in->parts_n = 0;
+    in->over_budget = false;
     in->illegal_name = NULL;
     in->keys.n = 0;
     if (in->l->as2_to.decryption != NULL &&
@@ -261,8 +259,7 @@ static void make_uniform(struct as2_in *in)
                       "that somebody may be trying to read one: for now each is "
                       "decryption-failed, whatever is wrong with it",
                       "look_at", "from.ip_filter, client_ssl_certificate or username", NULL);
-        (void)usleep(OVER_BUDGET_MS * 1000);
-        uniform = true;
+        uniform = in->over_budget = true;
     }
     if (uniform)
         in->fault = AS2_DECRYPTION;
