@@ -12,7 +12,7 @@ import waybill
 from as2_http import Connection
 from as2_scene import Relation
 
-PLANT = {'settings': {'as2_server': {**as2_scene.SERVER, 'max_connections_per_address': 20}}}
+PLANT = as2_scene.PLANT
 
 
 @pytest.fixture(scope='module')
@@ -42,6 +42,26 @@ def test_oversized_and_malformed_heads(plant, relation, octets, wanted):
         status = c.response(timeout=30).status
     assert status == wanted if wanted else 400 <= status < 506
     relation.exchange(relation.message(b'still well', 'S'))
+
+
+def test_no_address_takes_all_connections(tmp_path):
+    """11.1 #4: the one too many is told to come later"""
+    with waybill.Gateway(tmp_path / 'g', settings={'as2_server': {
+            **as2_scene.SERVER, 'max_connections_per_address': 5}}) as g:
+        r = Relation(g)
+        url = r.url
+        idle = [Connection(url) for _ in range(5)]
+        try:
+            def refused():
+                with Connection(url) as c:
+                    c.send(HEAD + b'Content-Length: 0\r\n\r\n')
+                    return c.response().status == 503
+            waybill.wait_until(refused, 10, 'the sixth connection to be refused')
+        finally:
+            for c in idle:
+                c.close()
+        waybill.wait_until(lambda: not refused(), 10, 'room again')
+        r.exchange(r.message(b'x', 'S'))
 
 
 @pytest.mark.parametrize('framing', [

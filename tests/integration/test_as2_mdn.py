@@ -231,6 +231,25 @@ def test_an_mdn_is_not_answered_and_not_stored_as_payload(plant, them):
     assert r.documents() == [] and r.files() == []
 
 
+def test_what_is_found_when_it_is_opened_later_is_told_likewise(plant, them):
+    """File names that came before, and signatures"""
+    r = them.relation
+    r.change(file_names='reject')
+    m = r.message(b'1', 'S', name='same.edi', async_url=them.url)
+    replay = m.with_field('Message-ID', '<replay@x>')
+    replay.message_id = '<replay@x>'
+    for message, said in ((m, 'processed'), (replay, 'processed/error: duplicate-filename'),
+                          (r.message(b'3', 'S', name='a/b', async_url=them.url),
+                           'processed/error: illegal-filename')):
+        assert message.post(r.url).status == 200
+        request = them.next_request()
+        assert r.peer.read_mdn(message, request.fields, request.body).disposition == said
+    r.change(file_names='preserve')
+    assert replay.post(r.url).status == 200
+    them.next_request()
+    assert r.log('as2.signature.again.*other=')
+
+
 # ---- acknowledge: processed, manual, none ---------------------------------------------------------
 
 
@@ -283,7 +302,7 @@ def test_an_operator_releases_the_mdn(plant, them, command, said):
     plant.cli(*command, str(d['id']), *(['--text', 'no such order'] if 'reject' in command else []))
     request = them.next_request()
     got = r.peer.read_mdn(m, request.fields, request.body)
-    assert got.disposition == said
+    assert got.disposition == said and ('no such order' in got.text) == ('reject' in command)
     again = plant.cli(*command, str(d['id']), check=None)
     assert again.returncode == 1
     m = r.message(b'sync', 'ES')
