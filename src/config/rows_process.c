@@ -71,7 +71,7 @@ static const struct row http_rows[] = {
       .help = "Where to send the document, a template. An answer 2xx is success; 4xx other than 408 and 429 is a failure for good." },
     { "method", ROW_WORD, STEP(http.method), .def = "POST", .words = methods, .help = "The HTTP method." },
     { "content_type", ROW_TEXT, STEP(http.content_type), .def = "application/octet-stream", .max = 200,
-      .help = "The Content-Type of the request." },
+      .help = "The Content-Type of the request. With the default an AS2 document keeps the media type it came with." },
     { "timeout", ROW_DURATION, STEP(http.timeout_ms), .def = "60s", .min = 10, .max = 24 * HOUR_MS,
       .help = "How long one request may take." },
     { "retries", ROW_NUMBER, STEP(http.retries), .def = "3", .max = 1000,

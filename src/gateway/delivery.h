@@ -53,12 +53,17 @@ struct step_context {
     const struct document *d;
     const struct execution *x;
     const struct config_step *step;
-    int attempts;     /* of this step so far                        */
-    int64_t later_ms; /* set with STEP_LATER: when to go on         */
-    bool maybe_done;  /* ... and that the next run may be a second delivery */
-    char text[600];   /* what was done, or why not: for the event   */
+    struct document_part part; /* exec, http: what this call is about; d->name is its name */
+    size_t part_number, parts; /* from 1; 1 of 1 for documents of one piece */
+    int attempts;              /* of this step so far                        */
+    int64_t later_ms;          /* set with STEP_LATER: when to go on         */
+    bool maybe_done;           /* ... and that the next run may be a second delivery */
+    char text[600];            /* what was done, or why not: for the event   */
     struct arena *arena;
 };
+/* Runs a step for each part of the document: a document with attachments is several to a program. */
+enum step_outcome step_for_parts(struct step_context *c,
+                                 enum step_outcome (*run)(struct step_context *c));
 enum step_outcome step_write(struct step_context *c);
 enum step_outcome step_exec(struct step_context *c);
 enum step_outcome step_http(struct step_context *c);

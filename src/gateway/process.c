@@ -12,15 +12,39 @@ static const char *const step_names[] = {
     [STEP_WRITE] = "write", [STEP_EXEC] = "exec", [STEP_HTTP] = "http", [STEP_SEND] = "send"
 };
 
+enum step_outcome step_for_parts(struct step_context *c,
+                                 enum step_outcome (*run)(struct step_context *c))
+{
+    const struct document *whole = c->d;
+    enum step_outcome o = STEP_DONE;
+
+    c->parts = document_parts(whole);
+    for (size_t i = 0; i < c->parts && o == STEP_DONE; i++) {
+        struct document view = *whole;
+
+        document_part(whole, i, &c->part);
+        if (c->part.left == UINT64_MAX)
+            c->part.left = whole->opened.size - c->part.at;
+        c->part_number = i + 1;
+        view.name = c->part.name;
+        if (c->parts > 1)
+            view.size = c->part.left;
+        c->d = &view;
+        o = run(c);
+        c->d = whole;
+    }
+    return o;
+}
+
 static enum step_outcome run_step(struct step_context *c)
 {
     switch (c->step->kind) {
     case STEP_WRITE:
         return step_write(c);
     case STEP_EXEC:
-        return step_exec(c);
+        return step_for_parts(c, step_exec);
     case STEP_HTTP:
-        return step_http(c);
+        return step_for_parts(c, step_http);
     case STEP_SEND:
         return step_send(c);
     }

@@ -13,7 +13,38 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGS_MAX = 64, ENV_MAX = 64, OUTPUT_MAX = 400, PIPE_MAX = 200 };
+enum { ARGS_MAX = 64, ENV_MAX = 128, OUTPUT_MAX = 400, PIPE_MAX = 200 };
+
+/* One part of several, in a file without a name: a program reads to the end of what it gets. */
+static int input_of_part(struct step_context *c, struct err *err)
+{
+    struct payload_reader *r = NULL;
+    uint8_t *buffer = malloc(READ_SIZE);
+    uint64_t at = c->part.at, left = c->part.left;
+    int fd = open(c->g->rt->runtime.data_directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    size_t got = 1;
+    bool ok =
+        buffer != NULL && fd >= 0 &&
+        payload_open(c->g->store, c->d->id, document_opened_role(c->d), &c->d->opened, &r, err);
+
+    while (ok && left > 0 && got > 0) {
+        size_t want = left < READ_SIZE ? (size_t)left : READ_SIZE;
+
+        ok = payload_read(r, at, (struct room) { buffer, want }, &got, err) &&
+             write(fd, buffer, got) == (ssize_t)got;
+        at += got;
+        left -= got;
+    }
+    payload_reader_free(r);
+    free(buffer);
+    if (ok && lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    FAIL(err, FAIL_LOCAL, 0, "cannot hand part %zu of the document to the program: %m",
+         c->part_number);
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
 
 /* A descriptor from which the document can be read from its start. */
 static int input_of(struct step_context *c, struct err *err)
@@ -23,6 +54,8 @@ static int input_of(struct step_context *c, struct err *err)
     char path[64];
     int fd = -1;
 
+    if (c->parts > 1)
+        return input_of_part(c, err);
     if (!payload_open(c->g->store, c->d->id, document_opened_role(c->d), &c->d->opened, &r,
                       err))
         return -1;
@@ -85,8 +118,10 @@ static void environment(struct step_context *c, char **env)
         env_name(c->arena, "execution.id", arena_printf(c->arena, "%lld", (long long)c->x->id));
     env[n++] =
         env_name(c->arena, "execution.redelivered", c->x->redelivered ? "true" : "false");
+    env[n++] = env_name(c->arena, "part", arena_printf(c->arena, "%zu", c->part_number));
+    env[n++] = env_name(c->arena, "parts", arena_printf(c->arena, "%zu", c->parts));
     for (const struct prop *p = d->props.first; p != NULL && n < ENV_MAX - 1; p = p->next)
-        if (strncmp(p->name, "waybill.", 8) != 0)
+        if (strncmp(p->name, "waybill.", 8) != 0 && strncmp(p->name, "as2.part.", 9) != 0)
             env[n++] = env_name(c->arena, p->name, p->value);
     env[n] = NULL;
 }

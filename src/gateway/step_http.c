@@ -9,7 +9,7 @@
 struct body {
     struct gateway *g;
     struct payload_reader *reader;
-    uint64_t at;
+    uint64_t from, at, left; /* of the payload: where it begins, what comes next */
 };
 
 static bool read_body(void *context, struct room room, size_t *n)
@@ -17,9 +17,13 @@ static bool read_body(void *context, struct room room, size_t *n)
     struct body *b = context;
     struct err err;
 
-    if (!payload_read(b->reader, b->at, room, n, &err))
+    if (room.n > b->left)
+        room.n = (size_t)b->left;
+    *n = 0;
+    if (room.n > 0 && !payload_read(b->reader, b->at, room, n, &err))
         return false;
     b->at += *n;
+    b->left -= *n;
     return true;
 }
 
@@ -40,6 +44,17 @@ static const char *header(struct arena *a, const char *name, const char *value)
     return line;
 }
 
+/* What is configured; where that is the default, the type the document came with. */
+static const char *media_type(const struct step_context *c)
+{
+    const char *own = c->step->u.http.content_type;
+    bool any = own == NULL || strcmp(own, "application/octet-stream") == 0;
+
+    if (any && c->part.type != NULL && c->part.type[0] != '\0')
+        return c->part.type;
+    return own == NULL ? "application/octet-stream" : own;
+}
+
 static bool final_status(int status)
 {
     return status >= 400 && status < 500 && status != 408 && status != 429;
@@ -47,19 +62,23 @@ static bool final_status(int status)
 
 enum step_outcome step_http(struct step_context *c)
 {
-    struct body body = { .g = c->g };
+    struct body body = {
+        .g = c->g, .from = c->part.at, .at = c->part.at, .left = c->part.left
+    };
     struct http_reply reply = { 0 };
     struct err err = { 0 };
     char *url = NULL;
-    const char *type = c->step->u.http.content_type;
+    const char *type = media_type(c);
     const char *headers[] = {
-        header(c->arena, "Content-Type", type == NULL ? "application/octet-stream" : type),
+        header(c->arena, "Content-Type", type),
         header(c->arena, "X-Waybill-Document",
                arena_printf(c->arena, "%lld", (long long)c->d->id)),
         header(c->arena, "X-Waybill-Name", c->d->name),
         header(c->arena, "X-Waybill-From", c->d->from),
         header(c->arena, "X-Waybill-To", c->d->to),
         header(c->arena, "X-Waybill-Redelivered", c->x->redelivered ? "true" : "false"),
+        header(c->arena, "X-Waybill-Part",
+               arena_printf(c->arena, "%zu/%zu", c->part_number, c->parts)),
         NULL,
     };
     struct http_call call = { .method = c->step->u.http.method,
@@ -68,7 +87,7 @@ enum step_outcome step_http(struct step_context *c)
                               .read_context = &body,
                               .stop = time_is_up,
                               .stop_context = &body,
-                              .read_length = c->d->opened.size,
+                              .read_length = c->part.left,
                               .timeout_ms = c->step->u.http.timeout_ms,
                               .answer_max = 64 * 1024 };
     bool answered = false;
@@ -97,7 +116,7 @@ enum step_outcome step_http(struct step_context *c)
         (uint32_t)c->attempts >= c->step->u.http.retries)
         return STEP_FAILED;
     /* Without an answer nobody knows what the other side did with it. */
-    c->maybe_done = !answered && body.at > 0;
+    c->maybe_done = (!answered && body.at > body.from) || c->part_number > 1;
     c->later_ms = net_wall_ms() + (int64_t)c->step->u.http.retry_delay_ms;
     return STEP_LATER;
 }

@@ -1,10 +1,8 @@
 """What happens to a document: steps, their failures, retries, the archive and tracked fields."""
 
-import http.server
 import os
 import pathlib
 import re
-import threading
 
 import pytest
 
@@ -12,6 +10,7 @@ import scene
 import waybill
 from oftp import File, Server
 from scene import OWN, Relation, document, events, post, query, wait_document
+from web import Web
 
 
 def one(relation, *states, data=b'content', **fields):
@@ -172,43 +171,6 @@ def test_steps_go_on_where_they_failed(plant, tmp_path):
 
 
 # ---- http ----------------------------------------------------------------------------------
-
-class Web:
-    """A web server that answers with the statuses given, the last one for ever."""
-
-    def __init__(self, *statuses):
-        self.statuses, self.requests = list(statuses), []
-        web = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = 'HTTP/1.1'
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers['Content-Length']))
-                web.requests.append((self.command, self.path, dict(self.headers), body))
-                status = web.statuses.pop(0) if len(web.statuses) > 1 else web.statuses[0]
-                text = b'it says why'
-                self.send_response(status)
-                self.send_header('Content-Length', str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            do_PUT = do_POST
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-        self.url = f'http://127.0.0.1:{self.server.server_port}/edi'
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-
 
 @pytest.mark.parametrize('size', [0, 10, 2_000_000])
 def test_http(plant, size):
