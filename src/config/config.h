@@ -283,6 +283,7 @@ struct config_as2_partner {
     uint64_t connect_timeout_ms;           /* default 30s */
     uint64_t answer_timeout_ms;            /* default 300s, and 60s for each 100 MiB */
     bool accept_unsigned_receipts;         /* default false */
+    bool tolerate_trailing_crlf;           /* default false */
 };
 
 /* start.operation of listen: as2-server. */
@@ -306,7 +307,23 @@ struct config_as2_operation {
     bool headerless;                   /* encrypted content without MIME headers is taken */
 };
 
+/* A folder whose files are sent to the partner. */
+struct config_outbox {
+    const char *directory;
+    const char *const *names; /* NULL-ended patterns; NULL: all */
+    uint64_t settle_ms;       /* unchanged for so long, default 5s; 0: taken at once */
+    uint64_t scan_ms;         /* default 10s */
+    const char *done;         /* "remove" (default), "move" */
+    /* as in struct gateway_send; NULL and 0: its defaults */
+    const char *protocol, *identity, *name, *destination, *format, *record_delimiter,
+        *description, *content_type, *subject;
+    uint32_t record_length;
+    struct config_at at;
+};
+
 struct config_partner {
+    struct config_outbox *outbox;
+    size_t outbox_n;
     struct config_oftp2_party oftp2;
     bool has_oftp2;
     struct config_as2_party as2;

@@ -166,6 +166,8 @@ static const struct row partner_rows[] = {
       .help = "Who the partner is in OFTP2, how to reach it and what was agreed." },
     { "as2", ROW_MAP, .also = COMPONENT(u.partner.has_as2), .sub = &mapping_partner_as2,
       .help = "Who the partner is in AS2, where to post to it and what was agreed." },
+    { "outbox", ROW_LIST, PARTNER(outbox), PARTNER(outbox_n), .sub = &mapping_outbox, .max = 20,
+      .help = "Folders whose files are sent to the partner." },
 };
 
 const struct mapping mapping_identity = {

@@ -208,7 +208,7 @@ extern const struct mapping mapping_runtime, mapping_as2_server,
     mapping_retention; /* of struct config_runtime */
 /* Of struct config_component. */
 extern const struct mapping mapping_certificate, mapping_identity, mapping_partner,
-    mapping_process, mapping_process_retention;
+    mapping_process, mapping_process_retention, mapping_outbox;
 extern const struct mapping mapping_identity_oftp2, mapping_identity_as2, mapping_partner_oftp2,
     mapping_partner_as2, mapping_operation_oftp2, mapping_operation_as2, mapping_from_oftp2,
     mapping_from_as2, mapping_to_oftp2, mapping_to_as2;

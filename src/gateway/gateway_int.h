@@ -28,6 +28,7 @@ struct caller;
 struct acceptor;
 struct poster;
 struct keeper;
+struct outboxes;
 
 struct counters {
     atomic_ullong documents_in, documents_out, octets_in, octets_out, refused, failed;
@@ -35,6 +36,7 @@ struct counters {
     atomic_ullong receipts_in, receipts_out;
     atomic_ullong purged_documents, purged_payloads, purged_octets, purged_receipts,
         purged_audit;
+    atomic_ullong outbox_taken, outbox_failed;
 };
 
 struct listener_counts {
@@ -74,6 +76,7 @@ struct gateway {
     struct caller *caller;
     struct workers *workers;
     struct keeper *keeper;
+    struct outboxes *outboxes;
 };
 
 /* Counted; snapshot_put. */
@@ -153,6 +156,10 @@ void workers_stop(struct workers *w);
 /* Retention: removes what is old and settled, in small helpings (gateway/retention.c). */
 bool keeper_start(struct gateway *g, struct keeper **out, struct err *err);
 void keeper_stop(struct keeper *k);
+
+/* Watched folders (gateway/outbox.h). */
+bool outboxes_start(struct gateway *g, struct outboxes **out, struct err *err);
+void outboxes_stop(struct outboxes *o);
 
 /* Runs the process of one document from its job. */
 void process_run(struct gateway *g, const struct job *j);

@@ -38,7 +38,7 @@ static bool start_all(struct gateway *g, struct err *err)
     return workers_start(g, g->rt->runtime.workers, &g->workers, err) &&
            oftp2_server_start(g, &g->oftp2, err) && caller_start(g, &g->caller, err) &&
            poster_start(g, &g->poster, err) && as2_server_start(g, &g->as2, err) &&
-           keeper_start(g, &g->keeper, err);
+           keeper_start(g, &g->keeper, err) && outboxes_start(g, &g->outboxes, err);
 }
 
 bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *err)
@@ -120,6 +120,7 @@ void gateway_stop(struct gateway *g)
     atomic_store(&g->stopping, true);
     if (g->store != NULL)
         store_wake(g->store);
+    outboxes_stop(g->outboxes);
     keeper_stop(g->keeper);
     acceptor_stop(g->oftp2);
     acceptor_stop(g->as2);
@@ -262,6 +263,10 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
         { "logons_refused_total", "Log-ons refused", atomic_load(&g->n.logons_refused) },
         { "receipts_received_total", "EERP and NERP received", atomic_load(&g->n.receipts_in) },
         { "receipts_sent_total", "EERP and NERP sent", atomic_load(&g->n.receipts_out) },
+        { "outbox_files_total", "Files taken from watched folders",
+          atomic_load(&g->n.outbox_taken) },
+        { "outbox_failed_total", "Files of watched folders that could not be sent",
+          atomic_load(&g->n.outbox_failed) },
         { "purged_octets_total", "Octets of payloads removed by retention",
           atomic_load(&g->n.purged_octets) },
     };
