@@ -62,7 +62,8 @@ def test_every_as2_version_is_taken_and_the_mdn_carries_one(plant, relation, ver
 
 @pytest.mark.parametrize('name, value', [('AS2-From', None), ('AS2-To', None), ('AS2-From', ''),
                                          ('AS2-To', '""'), ('Message-ID', None), ('Message-ID', ''),
-                                         ('Message-ID', '<>'), ('AS2-From', 'x' * 129)])
+                                         ('Message-ID', '<>'), ('Message-ID', 'm' * 999),
+                                         ('AS2-From', 'x' * 129)])
 def test_without_what_identifies_a_message_it_is_400(plant, relation, name, value):
     """AS2-C3 AS2-C4 AS2-C11: no MDN, nothing stored"""
     before = len(relation.documents())
@@ -87,6 +88,13 @@ def test_legal_names_of_any_form_are_taken(plant, code):
     """AS2-C4"""
     r = Relation(plant, code=f'{code}' if len(code) != 1 else '~')
     r.exchange(r.message(b'x', 'S'))
+
+
+@pytest.mark.parametrize('code', ['it has blanks', 'a"b\\c', '"', '\\'])
+def test_names_that_must_be_quoted(plant, code):
+    """AS2-C5 AS2-C7: the peer reads the names of the MDN strictly"""
+    r = Relation(plant, code=code, allow_blanks=True)
+    r.exchange(r.message(b'x', 'ES'))
 
 
 def test_quoted_names_name_the_same_partner_and_come_back_as_they_came(plant, relation):
@@ -155,6 +163,7 @@ def test_a_folded_part_header_is_read_and_its_signature_verifies(plant, relation
 
 @pytest.mark.parametrize('message_id', ['0574493161569973Sterling20574493161569973MOKO', '<no-at>',
                                         '<' + 'i' * 287 + '@example.org>', 'a b@c d',
+                                        'm' * 998,
                                         '<#"\\~@x>'])
 def test_message_ids_of_any_form_come_back_as_they_were(plant, relation, message_id):
     """AS2-C10 AS2-C71"""
@@ -170,6 +179,19 @@ def test_missing_and_odd_descriptive_headers_do_no_harm(plant, relation):
     raw = relation.message(b'x', '', mdn=None)
     raw.fields.append(b'From: "\xe4\xf6" <x>')
     assert status(relation, raw) == 200
+
+
+@pytest.mark.parametrize('name, text', [
+    ('Subject', '%s'), ('User-Agent', '%s'), ('EDIINT-Features', '%s'), ('AS2-Version', '%s'),
+    ('Content-Type', 'application/x; name="%s"'), ('Disposition-Notification-To', '%s'),
+    ('Content-Disposition', 'attachment; filename="%s"'), ('Content-ID', '<%s>')])
+def test_octets_that_are_no_utf_8_are_shown_somehow(plant, relation, name, text):
+    """AS2-C12: and the document can be looked at"""
+    m = relation.message(b'x', '', change={name: text % '\xe4\xf6\xff'})
+    assert status(relation, m) == 200
+    number = str(relation.documents()[0]['id'])
+    plant.cli('show', number)
+    plant.cli('show', number, json_output=False)
 
 
 def test_both_lengths_are_400_and_the_connection_ends(plant, relation):
