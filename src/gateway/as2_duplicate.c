@@ -210,7 +210,9 @@ enum as2_again as2_duplicate(struct as2_in *in, int64_t original, struct span *m
     *mdn = span_of(NULL, 0);
     if (!wait_decided(in, original, !async, &first, &rc, &has_mdn, &found, &busy, err))
         return AS2_AGAIN_BUSY;
-    if (!found || first.state == DOC_REFUSED)
+    if (!found)
+        return AS2_AGAIN_GONE;
+    if (first.state == DOC_REFUSED)
         return AS2_AGAIN_NEW;
     if (busy)
         return async && same_text(&in->d, &first, AS2_WIRE_HASH) ? AS2_AGAIN_SAME

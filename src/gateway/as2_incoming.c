@@ -299,6 +299,12 @@ static bool settle_duplicate(struct exchange *x, bool *remember)
     case AS2_AGAIN_BUSY:
         answer_later(x, err.text[0] != '\0' ? err.text : "the same message is being processed");
         return true;
+    case AS2_AGAIN_GONE: /* as2.md 4.4: the stored MDN went with it */
+        x->in.fault = AS2_DUPLICATE;
+        (void)FAIL(&x->in.why, FAIL_TRUST, AS2_DUPLICATE,
+                   "received before as document %lld, which is no longer kept",
+                   (long long)x->original);
+        break;
     case AS2_AGAIN_OTHER:
         refuse_reuse(x);
         break;

@@ -160,6 +160,7 @@ void as2_forget(struct store_batch *b, const struct document *d, int64_t now_ms)
 enum as2_again {
     AS2_AGAIN_NEW,   /* not a duplicate after all: take it */
     AS2_AGAIN_SAME,  /* *mdn is the answer (.n 0: none is owed), or is on its way */
+    AS2_AGAIN_GONE,  /* received before, but its document is no longer kept */
     AS2_AGAIN_OTHER, /* the same Message-ID with other content */
     AS2_AGAIN_BUSY,  /* the first is still under way: 503 */
     AS2_AGAIN_FAULT, /* it does not open: the error it would get anyway */

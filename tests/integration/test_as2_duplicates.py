@@ -1,6 +1,8 @@
 """The same message again, and custody through crashes: as2.md 5.2 to 5.4, 11.1 #17, #18."""
 
 import concurrent.futures
+import contextlib
+import sqlite3
 import time
 
 import pytest
@@ -309,3 +311,19 @@ def test_a_full_store_is_503_and_leaves_no_partial_files(own):
     response = post(r.url, r.message(b'x', '').fields, b'', length=str(1 << 55))
     assert response.status == 503 and int(response.get('Retry-After')) > 0
     assert left_files(g) == before and r.documents() == []
+
+
+def test_a_duplicate_whose_document_is_gone_is_a_warning(own):
+    """as2.md 4.4: the key is known, the stored MDN is not any more"""
+    g = own()
+    r = Relation(g)
+    m = r.message(b'once', 'ES')
+    r.exchange(m)
+    r.wait_document('processed')
+    g.stop()
+    with contextlib.closing(sqlite3.connect(g.data / 'waybill.db')) as db, db:
+        db.execute('DELETE FROM document')
+        db.execute('DELETE FROM receipt')
+    g.start()
+    mdn = r.exchange(m, 'processed/warning: duplicate-document')
+    assert mdn.mic is not None and len(r.delivered(1)) == 1
