@@ -153,6 +153,8 @@ static const struct row partner_rows[] = {
       .help = "How long to wait for the answer once the message is out; 60s are added for each 100 MB of it." },
     { "accept_unsigned_receipts", ROW_BOOL, PARTNER(accept_unsigned_receipts), .def = "false",
       .help = "Let an MDN without signature settle a message that asked for a signed one. Only for a partner that cannot sign: such an MDN proves nothing." },
+    { "tolerate_trailing_crlf", ROW_BOOL, PARTNER(tolerate_trailing_crlf), .def = "false",
+      .help = "Also take an MDN whose signature fits only with one CRLF more or less at the end of what is signed. Only for a partner whose program signs like that, such as libas2." },
 };
 
 /* clang-format on */

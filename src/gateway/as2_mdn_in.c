@@ -88,22 +88,58 @@ static bool negative(const struct taking *t)
     return t->mdn.class == AS2_NEGATIVE || t->mdn.class == AS2_UNTRUSTED;
 }
 
+/* What is signed with one CRLF less at its end, or one more. */
+static struct span toggled(struct taking *t, struct span s)
+{
+    uint8_t *p;
+
+    if (s.n >= 2 && memcmp(s.p + s.n - 2, "\r\n", 2) == 0)
+        return span_of(s.p, s.n - 2);
+    p = arena_take(&t->arena, s.n + 2);
+    if (p == NULL)
+        return s;
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
+    memcpy(p + s.n, "\r\n", 2);
+    return span_of(p, s.n + 2);
+}
+
+static bool verifies(struct taking *t, struct err *err)
+{
+    const struct config_as2_partner *out = t->partner->as2_out.cfg;
+    struct as2_mdn_in other = t->mdn;
+    struct trusted signers;
+    struct cms_layer layer;
+    struct err why = { 0 };
+
+    as2_signers(&t->partner->as2, 0, &signers);
+    if (signers.n == 0)
+        return FAIL(err, FAIL_TRUST, 0, "no certificate of the partner is valid today");
+    if (as2_mdn_verify(&t->mdn, signers.list, signers.n, as2_digest_supported, &layer, &why))
+        return true;
+    if (why.wire == AS2_INTEGRITY) {
+        struct err ignored = { 0 };
+
+        other.signed_octets = toggled(t, t->mdn.signed_octets);
+        if (as2_mdn_verify(&other, signers.list, signers.n, as2_digest_supported, &layer,
+                           &ignored))
+            return (out != NULL && out->tolerate_trailing_crlf) ||
+                   FAIL(
+                       err, FAIL_TRUST, AS2_INTEGRITY,
+                       "mdn: the signature fits only with one CRLF more or less at the end: see "
+                       "tolerate_trailing_crlf of the partner");
+    }
+    *err = why;
+    return false;
+}
+
 static bool signature_fits(struct taking *t, struct err *err)
 {
     const char *asked = props_get(&t->d.props, "as2.mdn_signed");
     const struct config_as2_partner *out = t->partner->as2_out.cfg;
-    struct trusted signers;
-    struct cms_layer layer;
 
-    if (t->mdn.is_signed) {
-        as2_signers(&t->partner->as2, 0, &signers);
-        return (signers.n > 0 ||
-                FAIL(err, FAIL_TRUST, 0, "no certificate of the partner is valid today")) &&
-                       as2_mdn_verify(&t->mdn, signers.list, signers.n, as2_digest_supported,
-                                      &layer, err)
-                   ? true
-                   : err_context(err, "signing_certificate of the partner");
-    }
+    if (t->mdn.is_signed)
+        return verifies(t, err) || err_context(err, "signing_certificate of the partner");
     if (asked == NULL || strcmp(asked, "yes") != 0)
         return true;
     if (out != NULL && out->accept_unsigned_receipts)

@@ -222,7 +222,8 @@ static void test_defaults_of_a_partner(void **state)
     assert_string_equal(o->send.content_type, "application/octet-stream");
     assert_string_equal(o->send.subject, "{{document.name}}");
     assert_true(o->send.file_name && o->send.signed_mdn);
-    assert_false(o->send.base64 || o->send.chunked || o->accept_unsigned_receipts);
+    assert_false(o->send.base64 || o->send.chunked || o->accept_unsigned_receipts ||
+                 o->tolerate_trailing_crlf);
     assert_int_equal(o->send.mdn, MDN_SYNC);
     assert_string_equal(o->send.version, "1.2");
     assert_int_equal(o->retry_first_ms, 60000);
@@ -266,7 +267,8 @@ static const char whole_partner[] =
     "  receipt_resends: 0\n"
     "  connect_timeout: 1s\n"
     "  answer_timeout: 10s\n"
-    "  accept_unsigned_receipts: true\n";
+    "  accept_unsigned_receipts: true\n"
+    "  tolerate_trailing_crlf: true\n";
 
 static void test_all_settings_of_a_partner(void **state)
 {
@@ -309,7 +311,7 @@ static void test_all_settings_of_a_partner(void **state)
     assert_int_equal(o->retry_max_ms, 3 * 3600000);
     assert_int_equal(o->retry_attempts, 0);
     assert_int_equal(o->receipt_resends, 0);
-    assert_true(o->accept_unsigned_receipts);
+    assert_true(o->accept_unsigned_receipts && o->tolerate_trailing_crlf);
     components_free(&all);
 }
 
