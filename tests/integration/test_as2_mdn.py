@@ -1,4 +1,4 @@
-"""The MDNs we give: when, which, signed how, where to, and when they wait. as2.md sections 1.4, 4."""
+"""The MDNs we give: when, which, signed how, where to, and when they wait. as2.md 1.4, 4."""
 
 import re
 import time
@@ -52,8 +52,8 @@ def test_no_mdn_that_was_not_asked_for(plant, relation):
     for m in (relation.message(b'x', 'ES', mdn=None), broken(relation)):
         for more in {}, {'Receipt-Delivery-Option': 'http://127.0.0.1:1/'}, {
                 'Disposition-Notification-Options': SIGNED + 'sha-256'}:
-            m = as2.Message(m.fields, m.body, m.mic_source, m.message_id).with_field(
-                'Disposition-Notification-To', None).with_field('Message-ID', relation.peer.new_id())
+            m = m.with_field('Disposition-Notification-To', None).with_field(
+                'Message-ID', relation.peer.new_id())
             for name in ('Receipt-Delivery-Option', 'Disposition-Notification-Options'):
                 m = m.with_field(name, more.get(name))
             response = m.post(relation.url)
@@ -77,7 +77,8 @@ def test_a_synchronous_mdn_is_in_the_response_negative_ones_too(plant, relation)
 
 @pytest.mark.parametrize('options, is_signed, name', [
     (SIGNED + 'sha-256', True, 'sha-256'),
-    ('SIGNED-RECEIPT-MICALG = Required ,\tSHA512 ; Signed-Receipt-Protocol=REQUIRED,PKCS7-Signature;',
+    ('SIGNED-RECEIPT-MICALG = Required ,\tSHA512 ; Signed-Receipt-Protocol=REQUIRED,'
+     'PKCS7-Signature;',
      True, 'SHA512'),
     ('signed-receipt-protocol=pkcs7-signature;signed-receipt-micalg=sha1', True, 'sha1'),
     (SIGNED + 'unknown, , sha-512, sha1', True, 'sha-512'),

@@ -1,4 +1,4 @@
-"""What comes packed: layers, multiparts, encodings, attachments, file names. as2.md 2, 5.5, 8, 11.2."""
+"""What comes packed: layers, multiparts, encodings, attachments, names. as2.md 2, 5.5, 8, 11.2."""
 
 import itertools
 import re
@@ -36,7 +36,7 @@ KINDS = list(itertools.product(as2.NESTINGS, ['binary', 'base64'], ['signed', 'u
 
 @pytest.mark.parametrize('nesting, encoding, mdn', KINDS)
 def test_every_nesting_is_opened(opened, relation, nesting, encoding, mdn):
-    """AS2-C31 AS2-C39 AS2-C40 AS2-C41 AS2-C51 AS2-C52: the MIC of the answer is compared by the peer"""
+    """AS2-C31 AS2-C39 AS2-C40 AS2-C41 AS2-C51 AS2-C52: the peer compares the MIC"""
     how = {} if encoding == 'binary' else {k: {'encoding': 'base64'} for k in (
         ['compressing'] if 'C' in nesting else []) + (['encrypting'] if 'E' in nesting else [])}
     m = relation.message(ALL, nesting, mdn=mdn, encoding=encoding if encoding == 'base64' else None,
@@ -51,7 +51,8 @@ def test_every_nesting_is_opened(opened, relation, nesting, encoding, mdn):
 @pytest.mark.parametrize('nesting', as2.NESTINGS)
 def test_empty_one_octet_and_boundary_like_payloads(opened, relation, nesting):
     """AS2-C38 AS2-C42 AS2-C43"""
-    for content in b'', b'x', b'x--b\r\n --b\r\n--bc\r\n--b -\r\n', b'\r\n--=_other--\r\n', b'a\nb\n':
+    for content in (b'', b'x', b'x--b\r\n --b\r\n--bc\r\n--b -\r\n', b'\r\n--=_other--\r\n',
+                    b'a\nb\n'):
         m = relation.message(content, nesting, name=None)
         if 'S' in nesting:
             m = relation.message(content, nesting, signing={'boundary': 'b'})
@@ -85,7 +86,8 @@ def with_body(change):
     return edit
 
 
-@pytest.mark.parametrize('preamble', [b'\r\n', b'some text\r\n', b'Header: like\r\nTwo: lines\r\n\r\n'])
+@pytest.mark.parametrize('preamble', [b'\r\n', b'some text\r\n',
+                                      b'Header: like\r\nTwo: lines\r\n\r\n'])
 def test_preambles_before_the_first_delimiter(opened, relation, preamble):
     """AS2-C34"""
     assert opened(signed(relation, with_body(lambda b: preamble + b)))[1] == b'part'
@@ -199,7 +201,8 @@ def test_several_attachments_are_one_document(plant, nesting, root):
     assert d['name'] == 'order.xml' and d['properties']['as2.parts'] == '3'
 
 
-NAMES = [('../../etc/passwd', 'passwd'), ('C:\\\\in\\\\a.edi', 'a.edi'), ('..', None), ('///', None),
+NAMES = [('../../etc/passwd', 'passwd'), ('C:\\\\in\\\\a.edi', 'a.edi'), ('..', None),
+         ('///', None),
          ('.htaccess', 'htaccess'), ('nul.txt', '_nul.txt'), ('a*b?.edi', 'a_b_.edi'),
          ('=?utf-8?B?Li4vLi4veA==?=', 'x'), ('-rf', 'rf'), ('x' * 300 + '.edi', None)]
 
@@ -223,7 +226,8 @@ def test_where_a_file_name_comes_from(plant):
     """AS2-C122: filename*, the payload part before the HTTP header, the name of Content-Type"""
     r = Relation(plant)
     star = as2.Entity([('Content-Type', 'application/EDIFACT'),
-                       ('Content-Disposition', "attachment; filename*=utf-8''..%2F..%2Fx.edi")], b'1')
+                       ('Content-Disposition', "attachment; filename*=utf-8''..%2F..%2Fx.edi")],
+                      b'1')
     r.exchange(r.message(star, 'S'))
     typed = as2.Entity([('Content-Type', 'application/EDIFACT; name=typed.edi')], b'2')
     r.exchange(r.message(typed, 'S'))
@@ -260,7 +264,8 @@ def test_a_certificate_exchange_message_is_not_delivered(plant):
     """AS2-C124"""
     r = Relation(plant)
     kind = 'application/ediint-cert-exchange+xml'
-    request = as2.related([as2.payload(b'<x/>', kind), as2.payload(b'p7c', 'application/pkcs7-mime')])
+    request = as2.related([as2.payload(b'<x/>', kind),
+                           as2.payload(b'p7c', 'application/pkcs7-mime')])
     r.refused(r.message(request, 'S'), 'unexpected-processing-error')
     r.refused(r.message(b'<x/>', 'ES', type=kind), 'unexpected-processing-error')
 
