@@ -369,6 +369,10 @@ static bool plan_taken(struct as2_in *in, struct store_batch *b, int64_t now_ms,
 
 static void plan_refused(struct as2_in *in, struct store_batch *b, bool stored, int64_t now_ms)
 {
+    if (in->d.opened.kind == PAYLOAD_FILE) /* of a commit that came too late */
+        payload_remove(in->g->store, &in->d.opened);
+    in->d.opened = (struct payload_ref) { 0 };
+    in->d.size = 0;
     in->d.state = DOC_REFUSED;
     in->d.reason = arena_text(&in->arena, in->why.text);
     store_put_document(b, &in->d);

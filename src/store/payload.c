@@ -286,10 +286,13 @@ bool payload_checkpoint(struct payload_writer *w, struct payload_ref *ref, struc
 {
     char folder[PAYLOAD_PATH];
 
-    assert(!w->finished);
     if (w->failed) {
         *err = w->err;
         return false;
+    }
+    if (w->finished && w->fd >= 0) { /* nothing has come since */
+        *ref = (struct payload_ref) { PAYLOAD_FILE, w->written, w->path };
+        return true;
     }
     if (!flush(w, err))
         return false;

@@ -47,7 +47,8 @@ uint64_t payload_size(const struct payload_writer *w);
 MUST_CHECK bool payload_checkpoint(struct payload_writer *w, struct payload_ref *ref,
                                    struct err *err);
 /* Ends it: durable when in a file; when small, its octets are put into the batch. *ref is to be
- * stored in the same batch. ref->path is borrowed from w. The writer is still to be freed. */
+ * stored in the same batch. ref->path is borrowed from w. The writer is still to be freed. When the
+ * commit fails with FAIL_AGAIN it may be ended again, for another batch. */
 MUST_CHECK bool payload_finish(struct payload_writer *w, struct store_batch *b,
                                struct payload_ref *ref, struct err *err);
 /* Removes what was written, unless it was finished or checkpointed. NULL is fine. */

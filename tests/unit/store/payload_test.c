@@ -173,6 +173,30 @@ static void a_row_payload_goes_on_in_a_file(void **state)
     assert_false(payload_resume(f->s, 6, 'r', &ref, 1, &w, &f->err));
 }
 
+/* The commit failed with FAIL_AGAIN: the same writer serves the next batch. */
+static void a_payload_may_be_finished_again_for_another_batch(void **state)
+{
+    static const size_t sizes[] = { 40, 100000 };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct payload_writer *w = create(f, 8 + (int64_t)i, 'r');
+        struct store_batch *lost = store_batch_new();
+        struct payload_ref ref = { 0 }, again = { 0 };
+
+        write_pattern(f, w, sizes[i], 1000);
+        assert_ok(f, payload_finish(w, lost, &ref, &f->err));
+        store_batch_free(lost);
+        if (ref.kind == PAYLOAD_FILE) {
+            assert_ok(f, payload_checkpoint(w, &again, &f->err));
+            assert_int_equal(again.size, sizes[i]);
+        }
+        finish(f, 8 + (int64_t)i, w);
+        ref = get_document(f, 8 + (int64_t)i).raw;
+        check_pattern(f, 8 + (int64_t)i, 'r', &ref, sizes[i]);
+    }
+}
+
 static void a_record_index_is_found_by_the_documents_id(void **state)
 {
     struct fixture *f = *state;
@@ -538,6 +562,7 @@ int main(void)
         STORE_TEST(an_unfinished_payload_leaves_no_file),
         STORE_TEST(a_checkpoint_is_where_one_may_go_on),
         STORE_TEST(a_row_payload_goes_on_in_a_file),
+        STORE_TEST(a_payload_may_be_finished_again_for_another_batch),
         STORE_TEST(a_record_index_is_found_by_the_documents_id),
         STORE_TEST(removing_takes_the_index_along_and_readers_finish),
         STORE_TEST(a_file_cut_short_is_noticed),
