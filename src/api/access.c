@@ -1,107 +1,10 @@
-/* Who may speak to the API over TCP: whoever can read the token file. A web page in a browser
- * on this machine cannot, but its requests reach the port: DNS rebinding gives them another
- * Host, so that is looked at too. */
+/* Where the API may be reached. A web page in a browser on this machine reaches the port too, and DNS
+ * rebinding gives it another Host: so that is looked at. */
 #include "api/api_int.h"
-#include "net/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { TOKEN_TEXT = 2 * API_TOKEN_OCTETS };
-
-static bool make(const char *path, char token[TOKEN_TEXT + 1], struct err *err)
-{
-    uint8_t octets[API_TOKEN_OCTETS];
-    char tmp[4096];
-    bool ok = false;
-    int fd = -1;
-
-    if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp))
-        return FAIL(err, FAIL_LOCAL, 0, "path too long: '%s'", path);
-    if (getrandom(octets, sizeof(octets), 0) != (ssize_t)sizeof(octets))
-        return FAIL(err, FAIL_LOCAL, 0, "random octets: %m");
-    for (size_t i = 0; i < sizeof(octets); i++)
-        (void)sprintf(token + 2 * i, "%02x", octets[i]);
-    OPENSSL_cleanse(octets, sizeof(octets));
-
-    (void)unlink(tmp); /* left by a start that was cut off */
-    fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return FAIL(err, FAIL_LOCAL, 0, "make '%s': %m", tmp);
-    ok = dprintf(fd, "%s\n", token) == TOKEN_TEXT + 1 && fsync(fd) == 0;
-    if (!ok)
-        FAIL(err, FAIL_LOCAL, 0, "write '%s': %m", tmp);
-    close(fd);
-    if (ok && rename(tmp, path) != 0)
-        ok = FAIL(err, FAIL_LOCAL, 0, "rename '%s' to '%s': %m", tmp, path);
-    if (!ok)
-        (void)unlink(tmp);
-    return ok;
-}
-
-static bool check(const char *path, int fd, const char *text, struct err *err)
-{
-    struct stat st;
-
-    if (strlen(text) != TOKEN_TEXT || strspn(text, "0123456789abcdef") != TOKEN_TEXT)
-        return FAIL(err, FAIL_LOCAL, 0,
-                    "'%s' does not hold %d hexadecimal digits: remove it, a new one is made at "
-                    "the next start",
-                    path, (int)TOKEN_TEXT);
-    if (fstat(fd, &st) == 0 && (st.st_mode & 077) != 0)
-        log_event(LOG_WARN, "api.token.readable", "file", path, "cure",
-                  "others can read it: chmod 600, or remove it and start again", NULL);
-    return true;
-}
-
-bool api_token_load(const char *directory, char token[TOKEN_TEXT + 1], struct err *err)
-{
-    char path[4000], text[TOKEN_TEXT + 16];
-    ssize_t n;
-    bool ok;
-    int fd;
-
-    if ((size_t)snprintf(path, sizeof(path), "%s/admin.token", directory) >= sizeof(path))
-        return FAIL(err, FAIL_LOCAL, 0, "path too long: '%s'", directory);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
-        return make(path, token, err);
-    if (fd < 0)
-        return FAIL(err, FAIL_LOCAL, 0, "open '%s': %m", path);
-    n = read(fd, text, sizeof(text) - 1);
-    if (n < 0) {
-        ok = FAIL(err, FAIL_LOCAL, 0, "read '%s': %m", path);
-    } else {
-        text[n] = '\0';
-        text[strcspn(text, "\r\n")] = '\0';
-        ok = check(path, fd, text, err);
-    }
-    close(fd);
-    if (ok)
-        memcpy(token, text, TOKEN_TEXT + 1);
-    return ok;
-}
-
-bool api_token_fits(const char *token, const char *authorization)
-{
-    char shown[TOKEN_TEXT + 1] = { 0 };
-    size_t n;
-
-    if (authorization == NULL || strncasecmp(authorization, "Bearer ", 7) != 0)
-        return false;
-    authorization += 7;
-    authorization += strspn(authorization, " ");
-    n = strnlen(authorization, TOKEN_TEXT + 1);
-    memcpy(shown, authorization, n < TOKEN_TEXT ? n : TOKEN_TEXT);
-    return (CRYPTO_memcmp(shown, token, TOKEN_TEXT) == 0) & (n == TOKEN_TEXT);
-}
 
 static bool number_text(const char *text, size_t max)
 {

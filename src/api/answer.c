@@ -11,7 +11,9 @@
 static void send_text(struct api_call *c, int status, const char *text)
 {
     /* a token in a browser's or proxy's cache would be worth having */
-    static const char extra[] = "Cache-Control: no-store\r\n";
+    static const char no_store[] = "Cache-Control: no-store\r\n";
+    const char *extra =
+        c->extra == NULL ? no_store : arena_printf(&c->r->arena, "%s%s", no_store, c->extra);
     struct err err;
 
     if (!http_answer(c->r, status, "application/json", extra, span_text(text), &err))

@@ -23,14 +23,19 @@ enum {
 static struct api_conn *conn_add(struct api *api, int fd, bool local)
 {
     struct api_conn *found = NULL;
+    size_t tcp = 0;
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
     if (copy < 0)
         return NULL;
     pthread_mutex_lock(&api->lock);
-    for (size_t i = 0; i < API_CONNECTIONS_MAX && found == NULL; i++)
-        if (!api->conns[i].used)
+    for (size_t i = 0; i < API_CONNECTIONS_MAX; i++) {
+        if (!api->conns[i].used && found == NULL)
             found = &api->conns[i];
+        tcp += api->conns[i].used && !api->conns[i].local;
+    }
+    if (!local && tcp >= API_TCP_MAX)
+        found = NULL;
     if (found != NULL) {
         *found = (struct api_conn) { api, copy, fd, true, local };
         api->running++;
@@ -72,8 +77,8 @@ static void refuse(int fd)
 {
     static const char busy[] =
         "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
-        "Content-Type: application/json\r\nContent-Length: 60\r\n\r\n"
-        "{\"error\":\"64 connections are open already; try again later\"}";
+        "Content-Type: application/json\r\nContent-Length: 66\r\n\r\n"
+        "{\"error\":\"too many connections are open already; try again later\"}";
 
     (void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     close(fd);
@@ -158,6 +163,14 @@ static struct api *make(struct gateway *g)
     if (api == NULL)
         return NULL;
     api->gateway = g;
+    api->logon = api_logon_new();
+    api->web = api_web_new();
+    if (api->logon == NULL || api->web == NULL) {
+        api_logon_free(api->logon);
+        api_web_free(api->web);
+        free(api);
+        return NULL;
+    }
     api->wake_fd = -1;
     atomic_init(&api->stopping, false);
     pthread_mutex_init(&api->lock, NULL);
@@ -176,8 +189,6 @@ bool api_start(struct gateway *g, struct api **out, struct err *err)
 
     if (api == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out");
-    if (!api_token_load(cfg->runtime.data_directory, api->token, err))
-        goto out;
     if (cfg->admin.socket != NULL && cfg->admin.socket[0] != '\0' &&
         !bind_socket(api, cfg->admin.socket, err))
         goto out;
@@ -252,7 +263,8 @@ void api_stop(struct api *api)
         close(api->wake_fd);
     pthread_cond_destroy(&api->gone);
     pthread_mutex_destroy(&api->lock);
-    explicit_bzero(api->token, sizeof(api->token));
+    api_logon_free(api->logon);
+    api_web_free(api->web);
     free(api);
 }
 

@@ -1,5 +1,5 @@
-/* The admin API of docs/api.md: HTTP on a Unix socket and, when admin.listen names one, on a
- * loopback address. A handler decodes, calls one function of store or gateway, and encodes. */
+/* The admin API of docs/api.md: HTTP on a Unix socket, whose users may do everything, and, when
+ * admin.listen names one, on an address that asks for log-on. A handler decodes, calls one function of store or gateway, and encodes. */
 #ifndef WAYBILL_API_H
 #define WAYBILL_API_H
 
@@ -7,17 +7,17 @@
 
 enum {
     API_CONNECTIONS_MAX = 64, /* at a time, each with a thread     */
+    API_TCP_MAX = 48,         /* of them over TCP: the rest is for the Unix socket */
     API_BUFFER = 256 * 1024,  /* octets of a payload under way     */
     API_IDLE_MS = 120 * 1000, /* between and within requests       */
-    API_TOKEN_OCTETS = 32,    /* random; twice as many digits      */
+    API_TOKEN_OCTETS = 32,    /* random                            */
     API_STOP_MS = 2 * 1000,   /* api_stop lets answers go out      */
     API_WAIT_MS = 500,        /* how often a trace looks around    */
 };
 
 struct api;
 
-/* Binds what gateway_config(g)->admin says, makes <data_directory>/admin.token when there is
- * none, starts the acceptor. g is borrowed until api_stop. FAIL_LOCAL. */
+/* Binds what gateway_config(g)->admin says, starts the acceptor. g is borrowed until api_stop. FAIL_LOCAL. */
 MUST_CHECK bool api_start(struct gateway *g, struct api **out, struct err *err);
 /* Lets answers under way go out for a moment, then cuts; waits for all threads; frees. NULL is
  * fine. */

@@ -52,7 +52,7 @@ void api_certificates(struct api_call *c)
 
 /* ---- bodies with secrets ---------------------------------------------------------------- */
 
-static void wipe(json_t *v)
+void api_wipe(json_t *v)
 {
     const char *key;
     json_t *in;
@@ -65,8 +65,7 @@ static void wipe(json_t *v)
     json_decref(v);
 }
 
-/* The body as a JSON object; empty: an empty one. NULL: answered already. */
-static json_t *read_object(struct api_call *c)
+json_t *api_read_object(struct api_call *c)
 {
     size_t n;
     uint8_t *text = api_body(c, &n);
@@ -79,12 +78,12 @@ static json_t *read_object(struct api_call *c)
     free(text);
     if (json_is_object(v))
         return v;
-    wipe(v);
+    api_wipe(v);
     api_error(c, 400, "the body is not a JSON object");
     return NULL;
 }
 
-static const char *text_of(const json_t *v, const char *key)
+const char *api_text_of(const json_t *v, const char *key)
 {
     return json_string_value(json_object_get(v, key));
 }
@@ -92,7 +91,7 @@ static const char *text_of(const json_t *v, const char *key)
 /* PEM as it is, else base64 of DER or PKCS#12. Given: wiped by clear. False: answered already. */
 static bool octets_of(struct api_call *c, const json_t *v, const char *key, struct span *out)
 {
-    const char *text = text_of(v, key);
+    const char *text = api_text_of(v, key);
     size_t n = text == NULL ? 0 : strlen(text), len = 0, pad = 0;
     uint8_t *p;
     int got;
@@ -160,20 +159,20 @@ static void import(struct api_call *c, const struct gateway_import *what)
 void api_certificate_import(struct api_call *c)
 {
     const char *next = http_query(c->r, "next");
-    json_t *v = read_object(c);
+    json_t *v = api_read_object(c);
     struct gateway_import what = { .name = c->arg[0] };
 
     if (v == NULL)
         return;
     what.next = next != NULL && strcmp(next, "0") != 0 && strcmp(next, "false") != 0;
-    what.password = text_of(v, "password");
+    what.password = api_text_of(v, "password");
     if (octets_of(c, v, "certificate", &what.certificate)) {
         if (octets_of(c, v, "key", &what.key))
             import(c, &what);
         clear(what.key);
     }
     clear(what.certificate);
-    wipe(v);
+    api_wipe(v);
 }
 
 /* ---- export ----------------------------------------------------------------------------- */
@@ -199,7 +198,7 @@ static struct json_out exported(const char *name, const struct gateway_exported 
 
 void api_certificate_export(struct api_call *c)
 {
-    json_t *v = read_object(c);
+    json_t *v = api_read_object(c);
     struct gateway_exported got = { 0 };
     struct gateway_export what = { .name = c->arg[0] };
     json_int_t number = json_integer_value(json_object_get(v, "number"));
@@ -211,11 +210,11 @@ void api_certificate_export(struct api_call *c)
     what.chain = json_is_true(json_object_get(v, "chain"));
     what.key = json_is_true(json_object_get(v, "key"));
     what.pkcs12 = json_is_true(json_object_get(v, "pkcs12"));
-    what.password = text_of(v, "password");
+    what.password = api_text_of(v, "password");
     if (gateway_certificate_export(c->gateway, &what, c->who, &got, &err))
         api_json(c, 200, exported(what.name, &got));
     else
         api_fail(c, &err);
     gateway_exported_free(&got);
-    wipe(v);
+    api_wipe(v);
 }

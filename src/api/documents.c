@@ -27,8 +27,7 @@ static bool filter_choices(struct api_call *c, struct document_filter *f)
     return f->direction != 0;
 }
 
-/* False: answered already. */
-static bool filter_time(struct api_call *c, const char *name, int64_t *ms)
+bool api_query_time(struct api_call *c, const char *name, int64_t *ms)
 {
     const char *text = http_query(c->r, name);
 
@@ -54,8 +53,8 @@ static bool filter_of(struct api_call *c, struct document_filter *f)
         .tracked_label = http_query(c->r, "label"),
         .tracked_value = http_query(c->r, "value"),
     };
-    if (!filter_choices(c, f) || !filter_time(c, "from", &f->from_ms) ||
-        !filter_time(c, "to", &f->to_ms))
+    if (!filter_choices(c, f) || !api_query_time(c, "from", &f->from_ms) ||
+        !api_query_time(c, "to", &f->to_ms))
         return false;
     if (before != NULL && !api_number(c, "before", before, 1, INT64_MAX, &f->before_id))
         return false;

@@ -23,6 +23,7 @@ static bool send_of(struct api_call *c, struct gateway_send *what)
         .description = http_query(c->r, "description"),
         .record_delimiter = http_query(c->r, "record_delimiter"),
         .listener = c->conn->local ? "command" : "api",
+        .who = c->who,
         .idempotency_key = http_query(c->r, "key"),
         .protocol = http_query(c->r, "protocol"),
         .content_type = http_query(c->r, "content_type"),

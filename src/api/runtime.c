@@ -77,6 +77,8 @@ void api_reload(struct api_call *c)
     struct json_out o;
     struct err err;
 
+    if (!api_audit(c, "reload"))
+        return;
     if (!gateway_reload(c->gateway, &ps, &err)) {
         log_event(LOG_WARN, "gateway.reload.refused", "who", c->who, "error", err.text, NULL);
         api_fail_problems(c, &err, &ps);
@@ -91,8 +93,11 @@ void api_reload(struct api_call *c)
 
 void api_stop_runtime(struct api_call *c)
 {
-    struct json_out o = json_out_object();
+    struct json_out o;
 
+    if (!api_audit(c, "stop"))
+        return;
+    o = json_out_object();
     log_event(LOG_INFO, "gateway.stop.asked", "who", c->who, NULL);
     json_put_bool(&o, "stopping", true);
     api_json(c, 202, o);

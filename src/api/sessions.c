@@ -51,6 +51,8 @@ void api_partner_call(struct api_call *c)
     struct json_out o;
     struct err err;
 
+    if (!api_audit(c, arena_printf(&c->r->arena, "call partner %s", c->arg[0])))
+        return;
     if (!gateway_call(c->gateway, c->arg[0], &err)) {
         api_fail(c, &err);
         return;
@@ -66,6 +68,8 @@ void api_partner_test(struct api_call *c)
     struct gateway_test t = { 0 };
     struct err err;
 
+    if (!api_audit(c, arena_printf(&c->r->arena, "test partner %s", c->arg[0])))
+        return;
     if (!gateway_test_partner(c->gateway, c->arg[0], &c->r->arena, &t, &err)) {
         api_fail(c, &err);
         return;

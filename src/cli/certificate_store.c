@@ -82,8 +82,7 @@ int certificates_list(struct cli *c)
 
 /* ---- passwords and files ---------------------------------------------------------------- */
 
-/* The first line of the password's source; *out NULL: none was given. */
-static bool password_of(struct cli *c, const char **out, struct err *err)
+bool cli_password(struct cli *c, const char **out, struct err *err)
 {
     const char *name = cli_option_value(c, "password-file");
     struct span text;
@@ -130,7 +129,7 @@ static bool put_file(struct cli *c, json_t *body, const char *key, const char *n
 }
 
 /* body is taken, and wiped. */
-static int call(struct cli *c, const char *path, json_t *body, json_t **answer)
+int cli_call_json(struct cli *c, const char *path, json_t *body, json_t **answer)
 {
     char *text = cli_have(json_dumps(body, JSON_COMPACT));
     struct span octets = span_text(text);
@@ -169,7 +168,7 @@ int certificates_import(struct cli *c)
     struct err err = { 0 };
     int status;
 
-    if (!password_of(c, &password, &err) ||
+    if (!cli_password(c, &password, &err) ||
         !put_file(c, body, "certificate", c->args[2], &err) ||
         !put_file(c, body, "key", cli_option_value(c, "key"), &err)) {
         json_decref(body);
@@ -177,8 +176,8 @@ int certificates_import(struct cli *c)
     }
     if (password != NULL)
         json_object_set_new(body, "password", json_string(password));
-    status =
-        call(c, cli_query(c, path, "next", cli_flag(c, "next") ? "1" : NULL), body, &answer);
+    status = cli_call_json(c, cli_query(c, path, "next", cli_flag(c, "next") ? "1" : NULL),
+                           body, &answer);
     if (status != CLI_DONE)
         return status;
     if (c->json)
@@ -250,7 +249,7 @@ int certificates_export(struct cli *c)
 
     if (number != NULL && ((n = strtoll(number, &end, 10)) < 1 || n > 1000 || *end != '\0'))
         return cli_misused(c, "--number is a whole number: see `certificates list`");
-    if (!password_of(c, &password, &err))
+    if (!cli_password(c, &password, &err))
         return cli_refused("%s", err.text);
     if ((key || pkcs12) && password == NULL)
         return cli_misused(c, "a private key is exported with a password: give --password-file "
@@ -262,7 +261,7 @@ int certificates_export(struct cli *c)
                            (int)cli_flag(c, "chain"), "key", (int)key, "pkcs12", (int)pkcs12));
     if (password != NULL)
         json_object_set_new(body, "password", json_string(password));
-    status = call(c, path, body, &answer);
+    status = cli_call_json(c, path, body, &answer);
     if (status != CLI_DONE)
         return status;
     if (c->json)

@@ -137,6 +137,11 @@ bool cli_j_bool(const json_t *o, const char *key);
 /* A number as text, "" for null and missing. */
 const char *cli_j_number(struct cli *c, const json_t *o, const char *key);
 
+/* Calls with a JSON body (taken); CLI_DONE with *answer, as cli_call. */
+int cli_call_json(struct cli *c, const char *path, json_t *body, json_t **answer);
+/* The first line of what --password-file or --password-stdin name; *out NULL: neither is given. */
+MUST_CHECK bool cli_password(struct cli *c, const char **out, struct err *err);
+
 /* ---- for people (format.c, table.c, progress.c) ----------------------------------------- */
 
 /* "999 B", "1.5 MB": text[16]. */
@@ -186,8 +191,8 @@ void cli_progress_text(char *text, size_t cap, const char *name, uint64_t done, 
 extern const struct cli_command cmd_serve, cmd_check, cmd_dump, cmd_apply, cmd_get, cmd_delete,
     cmd_listeners, cmd_documents, cmd_show, cmd_send, cmd_retry, cmd_acknowledge, cmd_reject,
     cmd_cancel, cmd_receipts, cmd_jobs, cmd_sessions, cmd_call, cmd_test, cmd_trace,
-    cmd_download, cmd_certificates, cmd_exchange, cmd_trust_list, cmd_bench, cmd_reload,
-    cmd_stop, cmd_version, cmd_help;
+    cmd_download, cmd_certificates, cmd_exchange, cmd_trust_list, cmd_users, cmd_tokens,
+    cmd_audit, cmd_bench, cmd_reload, cmd_stop, cmd_version, cmd_help;
 /* NULL-ended. */
 extern const struct cli_command *const cli_commands[];
 int cli_help_command(const struct cli_command *cmd, FILE *f);

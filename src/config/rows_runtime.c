@@ -116,7 +116,7 @@ static const struct mapping oftp2_server_mapping = {
 
 static const struct row admin_rows[] = {
     { "listen", ROW_TEXT, AT(admin.listen), .def = "127.0.0.1:8090", .check = check_listen, .flags = ROW_EMPTY,
-      .help = "Address and port of the REST API, the metrics and the console. `\"\"`: none. Port 0 lets the system pick one. This version asks for no log-on here: keep it on an address that only operators reach." },
+      .help = "Address and port of the REST API, the metrics and the console. `\"\"`: none. Port 0 lets the system pick one. Everybody but `/healthz` and `/readyz` is asked to log on: `waybill users`, `waybill tokens`." },
     { "socket", ROW_TEXT, AT(admin.socket), .check = check_socket,
       .def_shown = "`<data_directory>/admin.sock`",
       .help = "Path of the Unix socket the command line talks to. At most 107 octets." },

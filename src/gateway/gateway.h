@@ -39,7 +39,7 @@ void gateway_endpoints(struct gateway *g, struct arena *a, struct gateway_endpoi
 struct gateway_applied {
     const char *kind, *name;
     int64_t version;
-    bool unchanged; /* the same text was deployed already: nothing was done */
+    bool unchanged;              /* the same text was deployed already: nothing was done */
     const char *const *warnings; /* what is probably not meant; NULL-ended, or NULL */
 };
 /* Checks all of yaml together with what is deployed, stores new versions of what changed and
@@ -133,7 +133,7 @@ void gateway_exported_free(struct gateway_exported *x);
 /* ---- documents -------------------------------------------------------------------------- */
 
 struct gateway_send {
-    const char *partner;     /* component name */
+    const char *partner;  /* component name */
     const char *protocol; /* "oftp2", "as2"; NULL: the one the partner has, OFTP2 before AS2 */
     const char *content_type, *subject; /* AS2; NULL: the partner's send settings */
     const char *identity;    /* NULL: the partner's default, or the only identity there is */
@@ -146,6 +146,7 @@ struct gateway_send {
     const char
         *record_delimiter; /* V: "lf" (default) or "crlf"; F: "none" (default), "lf", "crlf" */
     const char *listener;  /* who asks: "command", "api", a process name */
+    const char *who;       /* for the audit log; NULL: nobody in person */
     int64_t source_document;     /* the document a send step came from; 0: none */
     const char *idempotency_key; /* the same key again gives the same document; NULL: none */
     bool certificate; /* certificate exchange: unprotected, name and description as they are */

@@ -14,6 +14,7 @@ struct gateway_outgoing {
     struct document d;
     struct oftp_sfid sfid;
     const char *key; /* idempotency key, NULL: none */
+    const char *who; /* for the audit log, NULL: none */
     struct payload_writer *raw, *index;
     struct records_cut cut;
     uint8_t *record; /* V, secured: the record under way */
@@ -195,6 +196,7 @@ static bool open_writers(struct gateway_outgoing *o, const struct gateway_send *
 
 static void keep_key(struct gateway_outgoing *o, const struct gateway_send *w)
 {
+    o->who = arena_text(&o->arena, w->who);
     if (w->idempotency_key != NULL)
         o->key = arena_printf(&o->arena, "send|%s|%s", w->partner, w->idempotency_key);
 }
@@ -307,6 +309,10 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
             store_add_event(b, d->id, now, "sealed",
                             "plain: nothing to sign, compress or encrypt");
         store_put_job(b, &j);
+        if (o->who != NULL)
+            store_add_audit(b, now, o->who,
+                            arena_printf(&o->arena, "send document %lld to %s",
+                                         (long long)d->id, d->partner));
         if (o->key != NULL)
             store_add_seen(b, o->key, d->id,
                            now + (int64_t)o->g->rt->oftp2_server.duplicate_memory_ms);

@@ -163,6 +163,7 @@ class Gateway:
         self.runtime = None
         self.starts = 0
         self.killed = False
+        self.tokens = {}
         if endpoints is None:
             endpoints = [{'host': host, 'port': 0}]
             if tls:
@@ -285,8 +286,17 @@ class Gateway:
 
     @property
     def token(self):
-        """What requests to the admin server over TCP have to show (docs/api.md)."""
-        return (self.data / 'admin.token').read_text().strip()
+        """What requests to the admin server over TCP have to show (docs/api.md): an admin's."""
+        return self.token_of('admin')
+
+    def token_of(self, role):
+        """A token with this role, made when it is first asked for."""
+        if role not in self.tokens:
+            status, body = self.request('POST', '/api/v1/tokens',
+                                        json.dumps({'name': f'tests-{role}', 'role': role}))
+            assert status == 201, body
+            self.tokens[role] = json.loads(body)['token']
+        return self.tokens[role]
 
     def signal(self, number):
         os.kill(self.process.pid, number)

@@ -6,103 +6,65 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static char directory[64], path[96];
-
-static int make_directory(void **state)
+static void test_a_password_fits_itself_only(void **state)
 {
-    (void)state;
-    (void)strcpy(directory, "/tmp/waybill-api-XXXXXX");
-    if (mkdtemp(directory) == NULL)
-        return -1;
-    (void)snprintf(path, sizeof(path), "%s/admin.token", directory);
-    return 0;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    (void)unlink(path);
-    return rmdir(directory);
-}
-
-static void write_token(const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
-
-static void test_the_first_start_makes_a_token_only_its_owner_reads(void **state)
-{
-    char first[65], second[65];
-    struct err err;
-    struct stat st;
-
-    (void)state;
-    assert_true(api_token_load(directory, first, &err));
-    assert_int_equal(strlen(first), 64);
-    assert_int_equal(strspn(first, "0123456789abcdef"), 64);
-    assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0600);
-    assert_true(api_token_load(directory, second, &err));
-    assert_string_equal(first, second);
-}
-
-static void test_two_tokens_differ(void **state)
-{
-    char first[65], second[65];
+    char text[API_PASSWORD_TEXT], second[API_PASSWORD_TEXT];
     struct err err;
 
     (void)state;
-    assert_true(api_token_load(directory, first, &err));
-    assert_int_equal(unlink(path), 0);
-    assert_true(api_token_load(directory, second, &err));
-    assert_string_not_equal(first, second);
+    assert_true(api_password_make("correct horse", text, &err));
+    assert_int_equal(strncmp(text, "scrypt$16384$8$5$", 17), 0);
+    assert_true(strlen(text) < API_PASSWORD_TEXT - 1);
+    assert_true(api_password_fits(text, "correct horse"));
+    assert_false(api_password_fits(text, "correct horsf"));
+    assert_false(api_password_fits(text, ""));
+    assert_false(api_password_fits(NULL, "correct horse"));
+    assert_true(api_password_make("correct horse", second, &err));
+    assert_string_not_equal(text, second); /* salt */
 }
 
-static void test_a_token_file_cut_short_is_refused_not_believed(void **state)
+static void test_what_is_kept_says_its_cost(void **state)
 {
-    char token[65] = "untouched";
+    static const char cheap[] =
+        "scrypt$16$1$1$00000000000000000000000000000000$"
+        "0000000000000000000000000000000000000000000000000000000000000000";
+    static const char *const broken[] = {
+        "",
+        "scrypt",
+        "scrypt$16$1$1$",
+        "scrypt$16$1$1$zz$00",
+        "plain$text",
+        "scrypt$15$1$1$00000000000000000000000000000000$"
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "scrypt$1099511627776$8$1$00000000000000000000000000000000$"
+        "0000000000000000000000000000000000000000000000000000000000000000"
+    };
+
+    (void)state;
+    assert_false(api_password_fits(cheap, "x"));
+    for (size_t i = 0; i < COUNT_OF(broken); i++)
+        assert_false(api_password_fits(broken[i], "x"));
+}
+
+static void test_a_password_has_bounds(void **state)
+{
+    char text[300];
     struct err err;
 
     (void)state;
-    write_token("abc\n");
-    assert_false(api_token_load(directory, token, &err));
-    assert_non_null(strstr(err.text, "remove it"));
-    write_token("");
-    assert_false(api_token_load(directory, token, &err));
-    assert_string_equal(token, "untouched");
-}
-
-static void test_only_the_whole_token_fits(void **state)
-{
-    static const char token[] =
-        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    char text[128];
-
-    (void)state;
-    (void)snprintf(text, sizeof(text), "Bearer %s", token);
-    assert_true(api_token_fits(token, text));
-    text[0] = 'b';
-    assert_true(api_token_fits(token, text));
-    (void)snprintf(text, sizeof(text), "Bearer %sf", token);
-    assert_false(api_token_fits(token, text));
-    (void)snprintf(text, sizeof(text), "Bearer %.63s", token);
-    assert_false(api_token_fits(token, text));
-    (void)snprintf(text, sizeof(text), "Bearer 1%s", token + 1);
-    assert_false(api_token_fits(token, text));
-    assert_false(api_token_fits(token, token));
-    assert_false(api_token_fits(token, "Bearer "));
-    assert_false(api_token_fits(token, "Basic abc"));
-    assert_false(api_token_fits(token, ""));
-    assert_false(api_token_fits(token, NULL));
+    memset(text, 'x', sizeof(text));
+    text[11] = '\0';
+    assert_false(api_password_good(text, &err));
+    assert_int_equal(err.wire, 400);
+    text[11] = 'x';
+    text[12] = '\0';
+    assert_true(api_password_good(text, &err));
+    text[12] = 'x';
+    text[256] = '\0';
+    assert_true(api_password_good(text, &err));
+    text[256] = 'x';
+    text[257] = '\0';
+    assert_false(api_password_good(text, &err));
 }
 
 static void test_a_host_header_must_name_this_machine(void **state)
@@ -182,12 +144,10 @@ static void test_routes_take_segments_not_parts_of_them(void **state)
 
 int main(void)
 {
-#define WITH_DIRECTORY(t) cmocka_unit_test_setup_teardown(t, make_directory, remove_directory)
     const struct CMUnitTest tests[] = {
-        WITH_DIRECTORY(test_the_first_start_makes_a_token_only_its_owner_reads),
-        WITH_DIRECTORY(test_two_tokens_differ),
-        WITH_DIRECTORY(test_a_token_file_cut_short_is_refused_not_believed),
-        cmocka_unit_test(test_only_the_whole_token_fits),
+        cmocka_unit_test(test_a_password_fits_itself_only),
+        cmocka_unit_test(test_what_is_kept_says_its_cost),
+        cmocka_unit_test(test_a_password_has_bounds),
         cmocka_unit_test(test_a_host_header_must_name_this_machine),
         cmocka_unit_test(test_the_api_listens_on_loopback_only),
         cmocka_unit_test(test_routes_take_segments_not_parts_of_them),

@@ -50,10 +50,9 @@ bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool d
         return FAIL(err, FAIL_LOCAL, 422, "1 problem: nothing was applied");
     }
     *list = arena_take(a, sizeof(**list));
-    (*list)[0] = (struct gateway_applied) { .kind = "partner",
-                                            .name = "acme",
-                                            .version = 3,
-                                            .warnings = dry_run ? NULL : warnings };
+    (*list)[0] = (struct gateway_applied) {
+        .kind = "partner", .name = "acme", .version = 3, .warnings = dry_run ? NULL : warnings
+    };
     *n = 1;
     return true;
 }
