@@ -201,6 +201,10 @@ MUST_CHECK bool as2_mdn_read(const struct mime_head *http, struct span body, str
 MUST_CHECK bool as2_mdn_verify(const struct as2_mdn_in *m, X509 *const *signers,
                                size_t signers_n, bool (*digest_allowed)(int nid),
                                struct cms_layer *layer, struct err *err);
+/* The same by whom the options name: .signers, .vouch, .digest_allowed; others are not looked at. */
+MUST_CHECK bool as2_mdn_verify_by(const struct as2_mdn_in *m,
+                                  const struct cms_open_options *who, struct cms_layer *layer,
+                                  struct err *err);
 
 /* ---- headers ------------------------------------------------------------------------------- */
 

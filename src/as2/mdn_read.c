@@ -270,9 +270,16 @@ static bool check_behind(struct span s, struct err *err)
 bool as2_mdn_verify(const struct as2_mdn_in *m, X509 *const *signers, size_t signers_n,
                     bool (*digest_allowed)(int nid), struct cms_layer *layer, struct err *err)
 {
-    struct cms_open_options o = { .signers = signers,
-                                  .signers_n = signers_n,
-                                  .digest_allowed = digest_allowed };
+    const struct cms_open_options o = { .signers = signers,
+                                        .signers_n = signers_n,
+                                        .digest_allowed = digest_allowed };
+
+    return as2_mdn_verify_by(m, &o, layer, err);
+}
+
+bool as2_mdn_verify_by(const struct as2_mdn_in *m, const struct cms_open_options *who,
+                       struct cms_layer *layer, struct err *err)
+{
     struct cms_digest digests[CMS_SIGNERS_MAX];
     struct span behind = m->signature;
     struct err why = { 0 };
@@ -281,7 +288,7 @@ bool as2_mdn_verify(const struct as2_mdn_in *m, X509 *const *signers, size_t sig
     if (!m->is_signed)
         return FAIL(err, FAIL_TRUST, AS2_INSUFFICIENT, "mdn: it is not signed");
     /* which digest it takes the signature says */
-    while (!cms_verify_digests(&o, m->signature, digests, n, layer, &used, &why))
+    while (!cms_verify_digests(who, m->signature, digests, n, layer, &used, &why))
         if (why.kind != FAIL_AGAIN || n == COUNT_OF(digests) ||
             !add_digest(why.wire, m->signed_octets, digests, &n, &why)) {
             *err = why;

@@ -53,9 +53,10 @@ struct cms_sign_options {
     enum cms_padding padding; /* RSA keys; PSS salt = digest length            */
     bool signed_attributes;   /* contentType, messageDigest, signingTime       */
     bool include_certificates;
-    bool key_identifier; /* name the signer by subject key identifier     */
-    bool detached;       /* nothing but the SignedData comes out          */
-    int64_t now_s;       /* signingTime, seconds since 1970 UTC           */
+    STACK_OF(X509) * chain; /* borrowed: goes along with include_certificates; NULL: none */
+    bool key_identifier;    /* name the signer by subject key identifier     */
+    bool detached;          /* nothing but the SignedData comes out          */
+    int64_t now_s;          /* signingTime, seconds since 1970 UTC           */
 };
 
 /* Content in, BER (indefinite length) ContentInfo(SignedData) out. NULL with *err. */

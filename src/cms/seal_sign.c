@@ -36,6 +36,8 @@ static void put_certificates(struct sign *s)
 {
     size_t since = s->tail.n;
 
+    for (int i = s->o.chain == NULL ? 0 : sk_X509_num(s->o.chain); i-- > 0;)
+        der_certificate(&s->tail, sk_X509_value(s->o.chain, i));
     for (size_t i = s->o.signers_n; i-- > 0;)
         der_certificate(&s->tail, s->o.signers[i].cert);
     der_wrap(&s->tail, BER_CONTEXT_CONSTRUCTED, since);

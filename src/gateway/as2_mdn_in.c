@@ -108,21 +108,22 @@ static bool verifies(struct taking *t, struct err *err)
 {
     const struct config_as2_partner *out = t->partner->as2_out.cfg;
     struct as2_mdn_in other = t->mdn;
+    struct cms_open_options who = { .digest_allowed = as2_digest_supported };
     struct trusted signers;
     struct cms_layer layer;
     struct err why = { 0 };
 
     as2_signers(&t->partner->as2, 0, &signers);
-    if (signers.n == 0)
+    security_trust(&who, &signers);
+    if (signers.n == 0 && signers.authority == NULL)
         return FAIL(err, FAIL_TRUST, 0, "no certificate of the partner is valid today");
-    if (as2_mdn_verify(&t->mdn, signers.list, signers.n, as2_digest_supported, &layer, &why))
+    if (as2_mdn_verify_by(&t->mdn, &who, &layer, &why))
         return true;
     if (why.wire == AS2_INTEGRITY) {
         struct err ignored = { 0 };
 
         other.signed_octets = toggled(t, t->mdn.signed_octets);
-        if (as2_mdn_verify(&other, signers.list, signers.n, as2_digest_supported, &layer,
-                           &ignored))
+        if (as2_mdn_verify_by(&other, &who, &layer, &ignored))
             return (out != NULL && out->tolerate_trailing_crlf) ||
                    FAIL(
                        err, FAIL_TRUST, AS2_INTEGRITY,

@@ -165,6 +165,7 @@ void as2_in_begin(struct as2_in *in, int digest_besides)
                                   .payload = payload_begins,
                                   .octets = payload_octets,
                                   .context = in };
+    struct cms_open_options who = { 0 };
     struct err err = { 0 };
     bool ok;
 
@@ -186,8 +187,11 @@ void as2_in_begin(struct as2_in *in, int digest_besides)
     as2_signers(&in->l->as2_from, op->expired_grace_days, &in->signers);
     o.keys = in->keys.list;
     o.keys_n = in->keys.n;
-    o.signers = in->signers.list;
-    o.signers_n = in->signers.n;
+    security_trust(&who, &in->signers);
+    o.signers = who.signers;
+    o.signers_n = who.signers_n;
+    o.vouch = who.vouch;
+    o.vouch_context = who.vouch_context;
     o.mic_fallback =
         op->mic_default == NULL ? NID_sha1 : as2_digest_of(span_text(op->mic_default));
     ok = payload_create(in->g->store, in->d.id, 'o', &in->opened, &err) &&

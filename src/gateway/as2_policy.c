@@ -133,6 +133,8 @@ void as2_signers(const struct as2_side *side, uint32_t grace_days, struct truste
     int64_t now = net_wall_ms() / 1000, from, to;
 
     out->n = 0;
+    out->authority =
+        side->signing != NULL && side->signing->cfg->issued_to != NULL ? side->signing : NULL;
     for (size_t i = 0; set != NULL && i < set->n && out->n < CERTIFICATES_MAX; i++) {
         X509 *leaf = set->list[i]->leaf;
 

@@ -167,6 +167,19 @@ static const EVP_CIPHER *cipher_of(const char *name)
     return NULL;
 }
 
+/* Those that came with our certificate. */
+/* clang-format off */
+static STACK_OF(X509) *chain_of(const struct snapshot *sn, const char *name, const X509 *leaf)
+/* clang-format on */
+{
+    const struct certificate *c = snapshot_certificate(sn, name);
+
+    for (size_t i = 0; c != NULL && i < c->set.n; i++)
+        if (c->set.list[i]->leaf == leaf)
+            return c->set.list[i]->chain;
+    return NULL;
+}
+
 static bool plan_signature(const struct snapshot *sn, struct sealing *s, const EVP_MD *digest,
                            struct err *err)
 {
@@ -183,6 +196,8 @@ static bool plan_signature(const struct snapshot *sn, struct sealing *s, const E
         .detached = true,
         .now_s = net_wall_ms() / 1000,
     };
+    if (strcmp(s->cfg->send.include_certificates, "chain") == 0)
+        s->sign.chain = chain_of(sn, s->id->cfg->as2.signing_certificate, s->signer.cert);
     s->seal.sign = &s->sign;
     return true;
 }
