@@ -1,6 +1,7 @@
-/* The committing thread. It takes every batch that waits, runs each in a savepoint of one
- * transaction, and syncs once for all of them: while one sync is under way the next batches
- * gather, so that cost per batch falls as load rises.
+/* The committing thread. It takes every batch that waits, runs them in one transaction, and syncs
+ * once for all of them: while one sync is under way the next batches gather, so that cost per batch
+ * falls as load rises. Conflicts are rare and savepoints copy every page they touch, so the batches
+ * run without; should one fail, all are run again, each in a savepoint.
  *
  * What holds:
  *   1. A caller is answered true only after COMMIT, with synchronous = FULL, has returned.
@@ -15,10 +16,12 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum {
     LOG_PAGES = 2000,    /* of 4 KB: longer, and the log is moved into the file */
     PURGE_EVERY = 60000, /* ms between removals of forgotten keys               */
+    GATHER_US = 1000,    /* in company: a wait for others that are about to commit */
 };
 
 struct request {
@@ -39,6 +42,7 @@ struct commit_line {
     atomic_bool broken; /* a sync failed; why: */
     char broken_text[128];
     /* the committing thread's own */
+    bool company; /* the transaction before was of several batches */
     int log_pages;
     int64_t purge_ms;
 };
@@ -87,10 +91,6 @@ static bool run_request(struct store *s, struct request *r, struct err *err)
 {
     struct conn *c = s->writer;
 
-    if (r->b == NULL) {
-        r->ok = true;
-        return true;
-    }
     if (!run(c, Q_SAVEPOINT, "begin a batch", err))
         return false;
     r->ok = apply_batch(s, r->b, r->err);
@@ -126,15 +126,45 @@ static bool house_work(struct store *s, int64_t *mark, struct err *err)
     return true;
 }
 
+/* All batches, none in a savepoint. False: one of them failed, and the transaction is of no use. */
+static bool run_together(struct store *s, struct request *list, struct err *err)
+{
+    for (struct request *r = list; r != NULL; r = r->next) {
+        r->ok = r->b == NULL || apply_batch(s, r->b, err);
+        if (!r->ok)
+            return false;
+    }
+    return true;
+}
+
+static bool run_apart(struct store *s, struct request *list, struct err *err)
+{
+    for (struct request *r = list; r != NULL; r = r->next) {
+        r->ok = r->b == NULL;
+        if (r->b != NULL && !run_request(s, r, err))
+            return false;
+    }
+    return true;
+}
+
+static bool run_all(struct store *s, struct request *list, struct err *err)
+{
+    struct conn *c = s->writer;
+
+    if (run_together(s, list, err))
+        return true;
+    if (!still_open(c, err))
+        return false;
+    return run(c, Q_ROLLBACK, "undo the batches", err) &&
+           run(c, Q_BEGIN, "begin a transaction", err) && run_apart(s, list, err);
+}
+
 static bool transaction(struct store *s, struct request *list, struct err *err)
 {
     int64_t mark;
 
-    if (!run(s->writer, Q_BEGIN, "begin a transaction", err))
+    if (!run(s->writer, Q_BEGIN, "begin a transaction", err) || !run_all(s, list, err))
         return false;
-    for (struct request *r = list; r != NULL; r = r->next)
-        if (!run_request(s, r, err))
-            return false;
     if (!house_work(s, &mark, err) || !run(s->writer, Q_COMMIT, "commit", err))
         return false;
     atomic_store(&s->id_mark, mark);
@@ -204,6 +234,15 @@ static int log_grew(void *line, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
+/* Half of what a transaction writes are index pages, whatever the number of batches: among callers
+ * that come one upon the other a moment's wait makes each of them cheaper. One alone never waits. */
+static void gather(void)
+{
+    const struct timespec t = { .tv_nsec = GATHER_US * 1000L };
+
+    (void)nanosleep(&t, NULL);
+}
+
 /* Waits for requests; NULL: none will come any more. */
 static struct request *take_all(struct commit_line *line)
 {
@@ -212,9 +251,15 @@ static struct request *take_all(struct commit_line *line)
     pthread_mutex_lock(&line->lock);
     while (line->first == NULL && !line->stopping)
         pthread_cond_wait(&line->waiting, &line->lock);
+    if (line->company && line->first != NULL && !line->stopping) {
+        pthread_mutex_unlock(&line->lock);
+        gather();
+        pthread_mutex_lock(&line->lock);
+    }
     list = line->first;
     line->first = NULL;
     line->last = &line->first;
+    line->company = list != NULL && list->next != NULL;
     pthread_mutex_unlock(&line->lock);
     return list;
 }
