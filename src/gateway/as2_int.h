@@ -77,7 +77,7 @@ MUST_CHECK bool as2_answer_again(struct gateway *g, const struct document *d,
 void as2_answer_split(struct span mdn, struct arena *a, const char **headers,
                       struct span *body);
 
-/* ---- a message being opened: as2_opening.c -------------------------------------------------- */
+/* ---- a message being opened: as2_opening.c, as2_open_run.c ------------------------------------ */
 
 struct as2_in {
     struct gateway *g;
