@@ -56,7 +56,8 @@ bool api_host_is_loopback(const char *host)
            address_is_loopback(name);
 }
 
-bool api_listen_parse(const char *listen, char host[64], uint16_t *port, struct err *err)
+bool api_listen_parse(const char *listen, bool tls, char host[64], uint16_t *port,
+                      struct err *err)
 {
     const char *digits;
     long n;
@@ -64,11 +65,11 @@ bool api_listen_parse(const char *listen, char host[64], uint16_t *port, struct 
     if (!split(listen, host, &digits) || digits == NULL || !number_text(digits, 5) ||
         (n = strtol(digits, NULL, 10)) > 65535)
         return FAIL(err, FAIL_LOCAL, 0, "admin.listen '%s' is not HOST:PORT", listen);
-    if (!address_is_loopback(host))
+    if (!tls && !address_is_loopback(host))
         return FAIL(
             err, FAIL_LOCAL, 0,
             "admin.listen '%s' is not a loopback address: use 127.0.0.1:%s or [::1]:%s, "
-            "and a TLS proxy in front for others",
+            "or give it TLS with admin.ssl_certificate",
             listen, digits, digits);
     if (strcasecmp(host, "localhost") == 0)
         (void)text_copy(host, 64, "127.0.0.1");

@@ -61,13 +61,18 @@ static void conn_drop(struct api_conn *conn)
 static void *conn_run(void *arg)
 {
     struct api_conn *conn = arg;
+    struct tls *tls = NULL;
     struct conn *c;
     struct err err;
 
-    if (conn_accept(conn->peer_fd, NULL, net_now_ms() + SEND_MS, &c, &err))
+    if (!conn->local && !gateway_admin_tls(conn->api->gateway, &tls, &err)) {
+        log_event(LOG_ERROR, "api.tls", "reason", err.text, NULL);
+        close(conn->peer_fd);
+    } else if (conn_accept(conn->peer_fd, tls, net_now_ms() + SEND_MS, &c, &err))
         http_serve(c, conn->local, api_dispatch, conn, API_IDLE_MS);
     else
         log_event(LOG_DEBUG, "api.accept.failed", "error", err.text, NULL);
+    tls_unref(tls);
     conn_drop(conn);
     return NULL;
 }
@@ -143,11 +148,12 @@ static bool bind_socket(struct api *api, const char *path, struct err *err)
     return true;
 }
 
-static bool bind_tcp(struct api *api, const char *listen, struct err *err)
+static bool bind_tcp(struct api *api, const char *listen, bool tls, struct err *err)
 {
     uint16_t port;
 
-    if (!api_listen_parse(listen, api->host, &port, err))
+    api->tls = tls;
+    if (!api_listen_parse(listen, tls, api->host, &port, err))
         return false;
     if (!net_listen(api->host, port, &api->fds[api->fds_n], &api->port, err))
         return err_context(err, "admin.listen '%s'", listen);
@@ -193,7 +199,7 @@ bool api_start(struct gateway *g, struct api **out, struct err *err)
         !bind_socket(api, cfg->admin.socket, err))
         goto out;
     if (cfg->admin.listen != NULL && cfg->admin.listen[0] != '\0' &&
-        !bind_tcp(api, cfg->admin.listen, err))
+        !bind_tcp(api, cfg->admin.listen, cfg->admin.ssl_certificate != NULL, err))
         goto out;
     api->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (api->wake_fd < 0) {

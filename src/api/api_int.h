@@ -39,6 +39,7 @@ struct api {
     struct api_web *web;
     char host[64]; /* as bound, "" without TCP */
     uint16_t port;
+    bool tls;          /* the TCP port has it */
     char *socket_path; /* bound by us, removed at the end; NULL before */
     int fds[2];
     bool fd_local[2];
@@ -79,8 +80,9 @@ bool api_path_match(const char *pattern, const char *path, struct arena *a,
 /* access.c */
 /* Whether a Host header's value names this machine itself. */
 bool api_host_is_loopback(const char *host);
-/* "127.0.0.1:8090", "[::1]:8090", "localhost:0" taken apart; anything not loopback fails. */
-MUST_CHECK bool api_listen_parse(const char *listen, char host[64], uint16_t *port,
+/* "127.0.0.1:8090", "[::1]:8090", "localhost:0" taken apart; without tls anything not loopback
+ * fails. */
+MUST_CHECK bool api_listen_parse(const char *listen, bool tls, char host[64], uint16_t *port,
                                  struct err *err);
 
 /* password.c. fits: stored NULL takes as long, and is false. */

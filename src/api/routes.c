@@ -119,7 +119,7 @@ static bool allowed(struct api_call *c, const struct api_route *route)
     /* a path that leads nowhere is told only to those who may know */
     enum api_role needed = route != NULL ? route->role : ROLE_VIEWER;
 
-    if (!c->conn->local && !api_host_is_loopback(http_header(c->r, "Host"))) {
+    if (!c->conn->local && !c->api->tls && !api_host_is_loopback(http_header(c->r, "Host"))) {
         refuse(c, "host", "the Host header must be the loopback address of admin.listen");
         return false;
     }

@@ -68,6 +68,7 @@ void api_runtime(struct api_call *c)
     json_put_int(&o, "pid", getpid());
     json_put(&o, "endpoints", endpoints(c));
     json_put_text(&o, "admin", host[0] != '\0' ? admin : NULL);
+    json_put_bool(&o, "admin_tls", c->api->tls);
     api_json(c, 200, o);
 }
 

@@ -141,7 +141,8 @@ struct config_runtime {
     struct config_oftp2_server oftp2_server;
     struct {
         const char *listen; /* "127.0.0.1:8090"; "" none; port 0: the system picks */
-        const char *socket; /* default <data_directory>/admin.sock */
+        const char *ssl_certificate; /* component; NULL: without TLS, on loopback only */
+        const char *socket;          /* default <data_directory>/admin.sock */
     } admin;
     struct {
         const char *level;  /* "error", "warn", "info" (default), "debug" */

@@ -117,6 +117,8 @@ static const struct mapping oftp2_server_mapping = {
 static const struct row admin_rows[] = {
     { "listen", ROW_TEXT, AT(admin.listen), .def = "127.0.0.1:8090", .check = check_listen, .flags = ROW_EMPTY,
       .help = "Address and port of the REST API, the metrics and the console. `\"\"`: none. Port 0 lets the system pick one. Everybody but `/healthz` and `/readyz` is asked to log on: `waybill users`, `waybill tokens`." },
+    { "ssl_certificate", ROW_TEXT, AT(admin.ssl_certificate), .refers = REFERS_KEY,
+      .help = "The certificate component, with its key, with which `listen` speaks TLS. Without it `listen` must be a loopback address. Until there is such a component, connections are closed." },
     { "socket", ROW_TEXT, AT(admin.socket), .check = check_socket,
       .def_shown = "`<data_directory>/admin.sock`",
       .help = "Path of the Unix socket the command line talks to. At most 107 octets." },

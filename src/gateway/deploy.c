@@ -456,3 +456,23 @@ bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *e
         log_event(LOG_INFO, "runtime.reloaded", NULL);
     return ok;
 }
+
+/* ---- the admin API's TLS ----------------------------------------------------------------- */
+
+bool gateway_admin_tls(struct gateway *g, struct tls **out, struct err *err)
+{
+    struct snapshot *sn;
+    bool ok = true;
+
+    *out = NULL;
+    if (g->rt->admin.ssl_certificate == NULL)
+        return true;
+    sn = gateway_snapshot(g);
+    if (sn->admin.tls != NULL)
+        *out = tls_ref(sn->admin.tls);
+    else
+        ok = FAIL(err, FAIL_LOCAL, 503, "%s",
+                  sn->admin.error != NULL ? sn->admin.error : "no TLS");
+    snapshot_put(sn);
+    return ok;
+}

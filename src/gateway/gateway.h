@@ -34,6 +34,10 @@ struct gateway_endpoint {
 void gateway_endpoints(struct gateway *g, struct arena *a, struct gateway_endpoint **list,
                        size_t *n);
 
+struct tls;
+/* What admin.ssl_certificate gives today (tls_unref); NULL without one. 503: it cannot be used. */
+MUST_CHECK bool gateway_admin_tls(struct gateway *g, struct tls **out, struct err *err);
+
 /* ---- components ------------------------------------------------------------------------- */
 
 struct gateway_applied {

@@ -247,6 +247,9 @@ static void fill_endpoints(struct snapshot *sn, const struct config_runtime *rt)
                           ep->trusted_certificates,
                           ep->require_client_ssl ? TLS_PEER_REQUIRED_ANY : TLS_PEER_OPTIONAL);
     }
+    if (rt->admin.ssl_certificate != NULL)
+        fill_endpoint(sn, &sn->admin, "admin.ssl_certificate", rt->admin.ssl_certificate, NULL,
+                      TLS_PEER_NONE);
 }
 
 static bool parse_all(struct snapshot *sn, struct deployment *ds, size_t n, struct err *err)
@@ -376,6 +379,7 @@ void snapshot_put(struct snapshot *sn)
         tls_unref(sn->endpoints[i].tls);
     for (size_t i = 0; i < sn->as2_endpoints_n; i++)
         tls_unref(sn->as2_endpoints[i].tls);
+    tls_unref(sn->admin.tls);
     for (size_t i = 0; i < sn->components_n; i++)
         config_component_free(sn->components[i]);
     arena_free(&sn->arena);

@@ -137,6 +137,7 @@ struct snapshot {
     struct endpoint_tls *endpoints; /* as config_runtime.oftp2_server.endpoints */
     size_t as2_endpoints_n;
     struct endpoint_tls *as2_endpoints; /* as config_runtime.as2_server.endpoints */
+    struct endpoint_tls admin;
 };
 
 /* Builds from the newest deployments. What is wrong with one component makes its listener

@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import re
+import ssl
 import time
 
 import pytest
@@ -22,7 +23,9 @@ def command(plant, *args, **options):
 def tcp(plant, method, path, body=None, **headers):
     """(status, headers, JSON or octets) of a request to the TCP port without any credentials of
     its own; header names with _ for -."""
-    c = http.client.HTTPConnection(*plant.admin, timeout=40)
+    c = http.client.HTTPConnection(*plant.admin, timeout=40) if not hasattr(plant, 'ca') else \
+        http.client.HTTPSConnection(*plant.admin, timeout=40,
+                                    context=ssl.create_default_context(cafile=plant.ca))
     try:
         data = None if body is None else json.dumps(body)
         c.request(method, path, data, {k.replace('_', '-'): v for k, v in headers.items()})
@@ -247,3 +250,41 @@ def test_what_an_operator_does_is_in_the_audit_log(plant):
         lines = plant.get('/api/v1/audit?limit=5')['audit']
         assert what in [x['what'] for x in lines] or path.endswith('pause'), lines
     assert any('pause' in x['what'] for x in lines), lines
+
+
+# ---- TLS -----------------------------------------------------------------------------------
+
+
+def test_the_admin_port_with_tls(gateway, authority):
+    """On any address; the cookie is for TLS only; a new certificate counts at once."""
+    keys = [authority.issue(f'admin-{i}') for i in range(2)]
+    g = gateway(settings={'admin': {'listen': '0.0.0.0:0', 'ssl_certificate': 'our-admin'}})
+    assert g.runtime['admin_tls'] is True
+    g.runtime['admin'] = g.runtime['admin'].replace('0.0.0.0', '127.0.0.1')
+    g.ca = str(authority.cert)
+    with pytest.raises(OSError):
+        tcp(g, 'GET', '/healthz')
+    assert 'api.tls' in g.log() and 'our-admin' in g.log()
+    for key in keys:
+        g.apply({'certificate': 'our-admin', 'file': key.cert, 'key_file': key.key})
+        assert tcp(g, 'GET', '/healthz')[0] == 200
+        assert tcp(g, 'GET', '/healthz', Host='admin.example')[0] == 200
+    add_user(g, 'zoe', 'admin')
+    status, headers, body = tcp(g, 'POST', '/api/v1/session', {'name': 'zoe', 'password': PASSWORD},
+                                Content_Type='application/json')
+    cookie = headers['Set-Cookie']
+    assert re.fullmatch(r'__Host-waybill=[0-9a-f]{64}; Path=/; Max-Age=43200; HttpOnly; '
+                        r'SameSite=Strict; Secure', cookie)
+    assert tcp(g, 'GET', '/api/v1/session', Cookie=cookie.split(';')[0])[2]['user'] == 'zoe'
+    plain = http.client.HTTPConnection(*g.admin, timeout=10)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        plain.request('GET', '/healthz')
+        plain.getresponse()
+
+
+def test_without_tls_only_on_loopback(gateway):
+    g = gateway(run=False, settings={'admin': {'listen': '0.0.0.0:0'}})
+    g.start(wait=False)
+    assert g.exit_status() == 1
+    g.killed = True
+    assert 'admin.ssl_certificate' in g.log()

@@ -106,19 +106,21 @@ static void test_the_api_listens_on_loopback_only(void **state)
     uint16_t port;
 
     (void)state;
-    assert_true(api_listen_parse("127.0.0.1:8090", host, &port, &err));
+    assert_true(api_listen_parse("127.0.0.1:8090", false, host, &port, &err));
     assert_string_equal(host, "127.0.0.1");
     assert_int_equal(port, 8090);
-    assert_true(api_listen_parse("[::1]:0", host, &port, &err));
+    assert_true(api_listen_parse("[::1]:0", false, host, &port, &err));
     assert_string_equal(host, "::1");
     assert_int_equal(port, 0);
-    assert_true(api_listen_parse("localhost:1", host, &port, &err));
+    assert_true(api_listen_parse("localhost:1", false, host, &port, &err));
     assert_string_equal(host, "127.0.0.1");
-    assert_false(api_listen_parse("0.0.0.0:8090", host, &port, &err));
+    assert_false(api_listen_parse("0.0.0.0:8090", false, host, &port, &err));
     assert_non_null(strstr(err.text, "not a loopback address"));
-    assert_false(api_listen_parse("127.0.0.1", host, &port, &err));
-    assert_false(api_listen_parse("127.0.0.1:65536", host, &port, &err));
-    assert_false(api_listen_parse("8090", host, &port, &err));
+    assert_true(api_listen_parse("0.0.0.0:8090", true, host, &port, &err));
+    assert_string_equal(host, "0.0.0.0");
+    assert_false(api_listen_parse("127.0.0.1", false, host, &port, &err));
+    assert_false(api_listen_parse("127.0.0.1:65536", false, host, &port, &err));
+    assert_false(api_listen_parse("8090", false, host, &port, &err));
 }
 
 static void test_routes_take_segments_not_parts_of_them(void **state)

@@ -27,6 +27,7 @@ static void test_the_example_of_the_design_loads(void **state)
     assert_true(c->as2_server_given);
     assert_string_equal(c->admin.listen, "127.0.0.1:8090");
     assert_string_equal(c->admin.socket, "/var/lib/waybill/admin.sock");
+    assert_null(c->admin.ssl_certificate);
     config_runtime_free(c);
 }
 
