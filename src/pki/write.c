@@ -24,10 +24,15 @@ static bool failed(struct err *err, const char *what)
 /* What bio holds as text. Given: free(). NULL when memory is out. */
 static char *text_of(BIO *bio)
 {
-    char *data;
+    char *data, *text;
     long n = BIO_get_mem_data(bio, &data);
 
-    return n <= 0 ? NULL : strndup(data, (size_t)n);
+    text = n <= 0 ? NULL : malloc((size_t)n + 1);
+    if (text != NULL) { /* data does not end with NUL */
+        memcpy(text, data, (size_t)n);
+        text[n] = '\0';
+    }
+    return text;
 }
 
 bool pki_write_pem(const struct pki_certificate *c, bool chain, char **pem, struct err *err)
