@@ -10,7 +10,7 @@
 enum {
     RACES = 4,
     POLL_MS = 50,
-    ANSWER_FIRST_MS = 10000,
+    ANSWER_FIRST_MS = 3000,
     OVER_BUDGET_MS = 500,
 };
 
