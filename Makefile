@@ -35,14 +35,15 @@ fuzz:                            ## run each fuzz target for FUZZ_SECONDS
 	scripts/install-deps.sh build fuzz
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
 
-bench: deps                      ## measure OFTP2 (plain, TLS) and CMS against the limits of this machine
+bench: deps                      ## measure OFTP2, AS2 and CMS against the limits of this machine
 	$(MAKE) all
 	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE)
 	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE) --tls
 	$(BUILD)/waybill bench oftp2 --secured
+	$(BUILD)/waybill bench as2
 	$(BUILD)/waybill bench cms --size $(BENCH_SIZE)
 
-interop:                         ## exchange files with other programs
+interop:                         ## exchange documents with other people's programs
 	scripts/install-deps.sh build test
 	$(PYTHON) scripts/run-tests.py build interop
 
