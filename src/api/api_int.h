@@ -159,6 +159,7 @@ api_handler api_users, api_user_add, api_user_password, api_user_role, api_user_
 api_handler api_tokens, api_token_add, api_token_delete, api_audit_lines;
 api_handler api_session, api_session_post, api_session_delete, api_session_password;
 api_handler api_exchange, api_exchange_pending, api_trust_list; /* exchange.c */
+api_handler api_backup; /* backup.c */
 api_handler api_sessions, api_partner_call, api_partner_test, api_trace;
 
 #endif

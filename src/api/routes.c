@@ -14,6 +14,7 @@ static const struct api_route {
     { "GET", "/metrics", api_metrics, ROLE_VIEWER },
     { "GET", "/api/v1/runtime", api_runtime, ROLE_VIEWER },
     { "POST", "/api/v1/reload", api_reload, ROLE_ADMIN },
+    { "POST", "/api/v1/backup", api_backup, ROLE_ADMIN },
     { "POST", "/api/v1/stop", api_stop_runtime, ROLE_ADMIN },
     { "POST", "/api/v1/components", api_apply, ROLE_ADMIN },
     { "GET", "/api/v1/components", api_components, ROLE_VIEWER },

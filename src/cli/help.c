@@ -86,7 +86,7 @@ static void markdown(FILE *f)
     fputs(
         "# Command line\n\n"
         "Made by `waybill help --markdown` from the table of commands.\n\n"
-        "`waybill serve` runs the gateway. All other commands but `check`, `dump`, `certificates`, "
+        "`waybill serve` runs the gateway. All other commands but `check`, `dump`, `certificates`, `restore`, "
         "`bench`, `version` and `help`\nspeak to a running one through its admin socket, which only "
         "the user who runs it may use.\nThe exit status is 0 when it was done, 1 when it was "
         "refused (the reason is on standard error)\nand 2 when the command line is wrong.\n\n"

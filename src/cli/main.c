@@ -10,8 +10,8 @@ const struct cli_command *const cli_commands[] = {
     &cmd_retry,    &cmd_acknowledge,  &cmd_reject,    &cmd_cancel,     &cmd_receipts,
     &cmd_jobs,     &cmd_sessions,     &cmd_call,      &cmd_test,       &cmd_trace,
     &cmd_download, &cmd_certificates, &cmd_exchange,  &cmd_trust_list, &cmd_bench,
-    &cmd_users,    &cmd_tokens,       &cmd_audit,     &cmd_reload,     &cmd_stop,
-    &cmd_version,  &cmd_help,         NULL,
+    &cmd_users,    &cmd_tokens,       &cmd_audit,     &cmd_backup,     &cmd_restore,
+    &cmd_reload,   &cmd_stop,         &cmd_version,   &cmd_help,       NULL,
 };
 
 static int run(struct cli *c, int argc, char **argv)

@@ -238,6 +238,11 @@ MUST_CHECK bool gateway_trace_open(struct gateway *g, const char *partner,
 bool gateway_trace_next(struct gateway_trace *t, uint64_t wait_ms, const char **line);
 void gateway_trace_close(struct gateway_trace *t);
 
+/* store_make_backup, told in the log and the audit. directory: absolute. */
+struct store_backup;
+MUST_CHECK bool gateway_backup(struct gateway *g, const char *directory, const char *who,
+                               struct store_backup *out, struct err *err);
+
 /* Counters since start, for /metrics: name and value pairs in Prometheus form, in the arena. */
 MUST_CHECK bool gateway_metrics(struct gateway *g, struct arena *a, const char **text,
                                 struct err *err);

@@ -58,11 +58,15 @@ const char *outbox_name_of(const char *taken)
 static bool move_to(int dir, const char *folder, int work, const char *taken, char *used,
                     struct err *err)
 {
+    struct stat st;
+    bool ok, made;
     int to;
-    bool ok;
 
-    (void)mkdirat(dir, folder, 0770);
+    made = mkdirat(dir, folder, 0700) == 0;
     to = openat(dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* For those who may use the directory itself, whatever our umask. */
+    if (to >= 0 && made && fstat(dir, &st) == 0)
+        (void)fchmod(to, st.st_mode & 07777);
     if (to < 0)
         return FAIL(err, FAIL_LOCAL, 0, "cannot open the folder '%s': %m", folder);
     (void)text_copy(used, NAME_MAX + 1, outbox_name_of(taken));
@@ -84,6 +88,8 @@ static void write_reason(int dir, const struct config_outbox *o, const char *par
     (void)snprintf(path, sizeof(path), "failed/%.*s.reason", NAME_MAX - 8, name);
     fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     f = fd < 0 ? NULL : fdopen(fd, "w");
+    if (f != NULL)
+        (void)fchmod(fd, 0664);
     if (f != NULL)
         fprintf(f, "partner: %s\nreason: %s\n\nTo send the file again move it back into %s.\n",
                 partner, reason, o->directory);

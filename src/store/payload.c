@@ -110,7 +110,12 @@ static bool open_file(struct payload_writer *w, struct err *err)
 {
     if (!know_folder(w->s, w->id, w->path))
         return fail(w, "make the folder of", err);
-    w->fd = open_again(w->s->payload_fd, w->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    w->fd = open_again(w->s->payload_fd, w->path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    /* A new file, never the old one cut: a backup may hold a link to that. */
+    if (w->fd < 0 && errno == EEXIST) {
+        files_make_way(w->s, w->path);
+        w->fd = open_again(w->s->payload_fd, w->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    }
     if (w->fd < 0)
         return fail(w, "make", err);
     return true;

@@ -49,14 +49,14 @@ void payload_remove(struct store *s, const struct payload_ref *ref)
 
     if (ref == NULL || ref->kind != PAYLOAD_FILE || ref->path == NULL)
         return;
-    (void)store_fs->unlink(s->payload_fd, ref->path);
+    files_unlink(s, ref->path);
     if (!text_copy(index, sizeof(index) - 4, ref->path))
         return;
     dot = strrchr(index, '.');
     if (dot == NULL || strcmp(dot, ".raw") != 0)
         return;
     memcpy(dot, ".idx", 5);
-    (void)store_fs->unlink(s->payload_fd, index);
+    files_unlink(s, index);
 }
 
 void payload_remove_all(struct store *s, const struct document *d)
@@ -68,7 +68,7 @@ void payload_remove_all(struct store *s, const struct document *d)
     /* It may be a file though the raw payload is in the row. */
     if (d->raw.kind == PAYLOAD_ROW) {
         payload_path(d->id, 'x', index);
-        (void)store_fs->unlink(s->payload_fd, index);
+        files_unlink(s, index);
     }
 }
 

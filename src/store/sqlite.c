@@ -220,6 +220,7 @@ static void free_parts(struct store *s)
     if (s->lock_fd >= 0)
         close(s->lock_fd);
     pthread_mutex_destroy(&s->folder_lock);
+    file_hold_free(s->hold);
     free(s->directory);
     free(s);
 }
@@ -238,7 +239,8 @@ bool store_open(const struct store_config *cfg, struct store **out, struct err *
     pthread_mutex_init(&s->folder_lock, NULL);
     s->directory = strdup(cfg->directory);
     s->jobs = job_index_new();
-    if (s->directory == NULL || s->jobs == NULL) {
+    s->hold = file_hold_new();
+    if (s->directory == NULL || s->jobs == NULL || s->hold == NULL) {
         FAIL(err, FAIL_LOCAL, 0, "memory is out");
         goto out;
     }

@@ -125,6 +125,7 @@ struct conn;        /* sqlite_int.h */
 struct job_index;   /* jobs.c */
 struct commit_line; /* sqlite_write.c */
 struct reader_pool; /* sqlite_read.c */
+struct file_hold;   /* payload_hold.c */
 
 struct store {
     char *directory;
@@ -137,6 +138,7 @@ struct store {
     _Atomic int64_t id_mark; /* ids below it may have been given: it is in the file */
     pthread_mutex_t folder_lock;
     int64_t folder_known; /* the newest payload folder known to be durable; -1 none */
+    struct file_hold *hold;
 };
 
 enum {
@@ -180,6 +182,16 @@ void job_index_ring(struct job_index *ix);
 enum { PAYLOAD_PATH = 64 };
 /* "000/012/12345.raw" for role 'r'. */
 void payload_path(int64_t document_id, char role, char path[PAYLOAD_PATH]);
+
+/* payload_hold.c. While a backup is made no payload file goes: removals are done at its end. */
+struct file_hold *file_hold_new(void);
+void file_hold_free(struct file_hold *h);
+MUST_CHECK bool files_hold(struct store *s); /* false: it is held already */
+void files_release(struct store *s);
+/* Removes a file of the payload folder, now or then. */
+void files_unlink(struct store *s, const char *path);
+/* Waits until files may be taken away, and removes this one. */
+void files_make_way(struct store *s, const char *path);
 
 /* ---- for tests --------------------------------------------------------------------------- */
 
