@@ -50,35 +50,70 @@ void as2_forget(struct store_batch *b, const struct document *d, int64_t now_ms)
         store_add_seen(b, d->identity_key, d->id, now_ms - 1);
 }
 
-/* Whether the first one is still to be answered: being opened, or its answer waits for the process
- * or for an operator. */
-static bool undecided(const struct document *first, bool wants, bool has_mdn,
-                      enum config_acknowledge mode)
+/* The message that came first, and its stored MDN. */
+struct first {
+    struct document d;
+    struct receipt rc;
+    bool found, has_mdn;
+};
+
+/* What the MDN of the first one says, or would. False: that is not decided. */
+static bool outcome(const struct first *f, enum config_acknowledge mode, enum as2_fault *fault)
 {
-    if ((UNDECIDED & DOC_BIT(first->state)) != 0)
-        return true;
-    return wants && !has_mdn && (mode == ACK_PROCESSED || mode == ACK_MANUAL) &&
-           (first->state == DOC_OPENED || first->state == DOC_PROCESSING ||
-            (mode == ACK_MANUAL && first->state == DOC_PROCESSED));
+    const char *answered = props_get(&f->d.props, "waybill.answered");
+    bool failed = f->d.state == DOC_FAILED;
+
+    *fault = AS2_FINE;
+    if (f->has_mdn)
+        *fault = (enum as2_fault)f->rc.reason;
+    else if (answered != NULL)
+        *fault = strcmp(answered, "EERP") == 0 ? AS2_FINE : AS2_UNEXPECTED;
+    else if (mode == ACK_PROCESSED && failed)
+        *fault = AS2_UNEXPECTED;
+    else if (mode == ACK_PROCESSED)
+        return f->d.state == DOC_PROCESSED;
+    return f->has_mdn || answered != NULL || mode != ACK_MANUAL;
+}
+
+/* Whether the first one is still to be answered: it is to be opened, maybe by hand, or its answer
+ * waits for the process or for an operator. */
+static bool undecided(const struct first *f, bool wants, enum config_acknowledge mode)
+{
+    enum as2_fault ignored;
+    bool is_open =
+        (UNDECIDED & DOC_BIT(f->d.state)) == 0 &&
+        (f->d.state != DOC_FAILED || props_get(&f->d.props, "waybill.opened") != NULL);
+
+    return f->found && f->d.state != DOC_REFUSED &&
+           (!is_open || (wants && !outcome(f, mode, &ignored)));
+}
+
+static bool look(struct as2_in *in, int64_t original, struct arena *a, struct first *f,
+                 bool *busy, struct err *err)
+{
+    *f = (struct first) { .found = false };
+    if (!store_get_document(in->g->store, original, a, &f->d, &f->found, err) ||
+        (f->found && !as2_answer_stored(in->g, original, a, &f->rc, &f->has_mdn, err)))
+        return false;
+    *busy = undecided(f, in->request.mdn, in->l->process->acknowledge);
+    return true;
 }
 
 /* Waits until the first one is decided. */
-static bool wait_decided(struct as2_in *in, int64_t original, bool patient,
-                         struct document *first, struct receipt *rc, bool *has_mdn, bool *found,
+static bool wait_decided(struct as2_in *in, int64_t original, bool patient, struct first *f,
                          bool *busy, struct err *err)
 {
     uint64_t until = net_now_ms() + (patient ? in->g->rt->as2_server.sync_wait_ms : 0);
 
     for (;;) {
-        if (!store_get_document(in->g->store, original, &in->arena, first, found, err))
+        struct arena a = { 0 }; /* not that of the message: there may be many looks */
+        bool ok = look(in, original, &a, f, busy, err);
+
+        arena_free(&a);
+        if (!ok)
             return false;
-        *has_mdn = false;
-        if (*found && !as2_answer_stored(in->g, original, &in->arena, rc, has_mdn, err))
-            return false;
-        *busy =
-            *found && undecided(first, in->request.mdn, *has_mdn, in->l->process->acknowledge);
         if (!*busy || net_now_ms() >= until || atomic_load(&in->g->stopping))
-            return true;
+            return look(in, original, &in->arena, f, busy, err);
         (void)usleep(POLL_MS * 1000);
     }
 }
@@ -123,12 +158,12 @@ static bool same_opened(struct as2_in *in, const struct document *first)
 
 static bool same_content(struct as2_in *in, const struct document *first)
 {
-    const char *x = props_get(&in->d.props, AS2_MIC), *y = props_get(&first->props, AS2_MIC);
-    struct as2_mic mx, my;
+    const char *y = props_get(&first->props, AS2_MIC);
+    struct as2_mic my;
 
-    if (x != NULL && y != NULL && as2_mic_read(x, &mx) && as2_mic_read(y, &my) &&
-        mx.nid == my.nid)
-        return as2_mic_equal(&mx, &my);
+    if (y != NULL && as2_mic_read(y, &my) && in->found->mic.n > 0 &&
+        in->found->mic.nid == my.nid)
+        return as2_mic_equal(&in->found->mic, &my);
     return same_opened(in, first);
 }
 
@@ -151,13 +186,15 @@ static void keep_wish(struct as2_in *in, struct store_batch *b, struct document 
 }
 
 /* The stored MDN where it fits what is asked for now, else one made of the stored outcome. */
-static bool answer(struct as2_in *in, struct document *first, const struct receipt *rc,
-                   bool has_mdn, struct span *mdn, struct err *err)
+static bool answer(struct as2_in *in, struct first *first, struct span *mdn, struct err *err)
 {
-    bool wants_signed = in->plan.is_signed, async = in->request.async_url != NULL;
+    const struct receipt *rc = &first->rc;
+    bool has_mdn = first->has_mdn, wants_signed = in->plan.is_signed,
+         async = in->request.async_url != NULL;
     bool is_signed =
         has_mdn && memmem(rc->octets.p, rc->octets.n, "multipart/signed", 16) != NULL;
     bool fits = has_mdn && is_signed == wants_signed;
+    enum as2_fault fault;
     struct store_batch *b;
     int64_t now = net_wall_ms();
     bool ok = true;
@@ -169,19 +206,21 @@ static bool answer(struct as2_in *in, struct document *first, const struct recei
         *mdn = rc->octets;
         return true;
     }
+    if (!outcome(first, in->l->process->acknowledge, &fault))
+        return FAIL(err, FAIL_AGAIN, 0, "the same message is not answered yet");
     b = store_batch_new();
     if (b == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    keep_wish(in, b, first);
+    keep_wish(in, b, &first->d);
     if (!fits) {
-        ok = as2_answer_plan(in->g, b, in->sn, in->l, first, AS2_FINE, NULL, NULL, now,
+        ok = as2_answer_plan(in->g, b, in->sn, in->l, &first->d, fault, NULL, NULL, now,
                              &in->arena, mdn, err);
-        store_add_event(b, first->id, now, "MDN made anew",
+        store_add_event(b, first->d.id, now, "MDN made anew",
                         "the message came again with another wish for its receipt");
     }
     ok = ok && store_commit(in->g->store, b, err);
     store_batch_free(b);
-    return ok && (!fits || as2_answer_again(in->g, first, rc->id, err));
+    return ok && (!fits || as2_answer_again(in->g, &first->d, rc->id, err));
 }
 
 static void note(struct as2_in *in, int64_t original)
@@ -203,31 +242,30 @@ enum as2_again as2_duplicate(struct as2_in *in, int64_t original, struct span *m
                              struct err *err)
 {
     bool async = in->request.mdn && in->request.async_url != NULL, opened = in->found != NULL;
-    bool has_mdn = false, found = false, busy = false;
-    struct document first = { 0 };
-    struct receipt rc = { 0 };
+    bool busy = false;
+    struct first first;
 
     *mdn = span_of(NULL, 0);
-    if (!wait_decided(in, original, !async, &first, &rc, &has_mdn, &found, &busy, err))
+    if (!wait_decided(in, original, !async, &first, &busy, err))
         return AS2_AGAIN_BUSY;
-    if (!found)
+    if (!first.found)
         return AS2_AGAIN_GONE;
-    if (first.state == DOC_REFUSED)
+    if (first.d.state == DOC_REFUSED)
         return AS2_AGAIN_NEW;
     if (busy)
-        return async && same_text(&in->d, &first, AS2_WIRE_HASH) ? AS2_AGAIN_SAME
-                                                                 : AS2_AGAIN_BUSY;
-    if (!same_text(&in->d, &first, AS2_WIRE_HASH)) {
+        return async && same_text(&in->d, &first.d, AS2_WIRE_HASH) ? AS2_AGAIN_SAME
+                                                                   : AS2_AGAIN_BUSY;
+    if (!same_text(&in->d, &first.d, AS2_WIRE_HASH)) {
         if (!opened)
             return AS2_AGAIN_NEW; /* the worker opens it first, and asks again */
         if (in->local)
             return AS2_AGAIN_BUSY;
         if (in->fault != AS2_FINE)
             return AS2_AGAIN_FAULT;
-        if (!same_content(in, &first))
+        if (!same_content(in, &first.d))
             return AS2_AGAIN_OTHER;
     }
-    if (!answer(in, &first, &rc, has_mdn, mdn, err))
+    if (!answer(in, &first, mdn, err))
         return AS2_AGAIN_BUSY;
     note(in, original);
     return AS2_AGAIN_SAME;
