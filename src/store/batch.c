@@ -63,6 +63,26 @@ static struct payload_ref copy_ref(struct store_batch *b, const struct payload_r
     return (struct payload_ref) { ref->kind, ref->size, copy(b, ref->path) };
 }
 
+static struct props copy_props(struct store_batch *b, const struct props *ps)
+{
+    struct props out = { 0 };
+    struct prop **last = &out.first;
+
+    for (const struct prop *p = ps->first; p != NULL; p = p->next) {
+        struct prop *q = arena_take(&b->arena, sizeof(*q));
+
+        if (q == NULL) {
+            b->failed = true;
+            break;
+        }
+        q->name = copy(b, p->name);
+        q->value = copy(b, p->value);
+        *last = q;
+        last = &q->next;
+    }
+    return out;
+}
+
 void store_put_document(struct store_batch *b, const struct document *d)
 {
     struct document_change *c = &add(b, CHANGE_DOCUMENT, d->id)->u.document;
@@ -80,16 +100,49 @@ void store_put_document(struct store_batch *b, const struct document *d)
     c->d.reason = copy(b, d->reason);
     c->d.raw = copy_ref(b, &d->raw);
     c->d.opened = copy_ref(b, &d->opened);
-    c->d.props = (struct props) { 0 };
-    if (d->props.first != NULL && (c->props = props_to_json(&d->props, &b->arena)) == NULL)
-        b->failed = true;
+    c->d.props = copy_props(b, &d->props);
+}
+
+/* The document as this batch will write it; NULL: it does not. */
+static struct document_change *written(struct store_batch *b, int64_t id)
+{
+    struct document_change *found = NULL;
+
+    for (struct change *ch = b->first; ch != NULL; ch = ch->next)
+        if (ch->kind == CHANGE_DOCUMENT && ch->id == id)
+            found = &ch->u.document;
+    return found;
+}
+
+/* Not before the commit: properties may still be set. */
+void batch_close(struct store_batch *b)
+{
+    for (struct change *ch = b->first; ch != NULL; ch = ch->next) {
+        struct document_change *c = &ch->u.document;
+
+        if (ch->kind == CHANGE_DOCUMENT && c->d.props.first != NULL &&
+            (c->props = props_to_json(&c->d.props, &b->arena)) == NULL)
+            b->failed = true;
+    }
 }
 
 void store_set_state(struct store_batch *b, int64_t id, unsigned from, enum document_state to,
                      int64_t now_ms, const char *event, const char *text, const char *reason)
 {
-    struct change *ch = add(b, CHANGE_STATE, id);
+    struct document_change *c = written(b, id);
+    struct change *ch;
 
+    /* One statement instead of two; what conflicts is left to say so. */
+    if (c != NULL && ((from >> c->d.state) & 1) != 0) {
+        c->d.state = to;
+        c->d.changed_ms = now_ms;
+        if (reason != NULL)
+            c->d.reason = copy(b, reason);
+        if (event != NULL)
+            store_add_event(b, id, now_ms, event, text);
+        return;
+    }
+    ch = add(b, CHANGE_STATE, id);
     ch->at_ms = now_ms;
     ch->u.state = (struct state_change) {
         from, to, copy(b, event), copy(b, text), copy(b, reason),
@@ -123,11 +176,14 @@ static struct change *add_pair(struct store_batch *b, enum change_kind kind, int
 
 void store_set_prop(struct store_batch *b, int64_t id, const char *name, const char *value)
 {
+    struct document_change *c = written(b, id);
     const char *n = text_utf8(&b->arena, name);
     const char *v = text_utf8(&b->arena, value == NULL ? "" : value);
 
     if (n == NULL || v == NULL)
         b->failed = true;
+    else if (c != NULL)
+        props_set(&c->d.props, &b->arena, n, v);
     else
         add_pair(b, CHANGE_PROP, id, n, v);
 }

@@ -349,6 +349,8 @@ bool store_commit(struct store *s, struct store_batch *b, struct err *err)
 {
     struct request r = { .b = b, .err = err };
 
+    if (b != NULL)
+        batch_close(b);
     if (b == NULL || b->failed || b->arena.failed)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out: nothing was stored");
     if (b->first == NULL)

@@ -109,6 +109,8 @@ struct store_batch {
 
 /* Forgets the row payload of this role, if there is one: its octets are in a file now. */
 void batch_drop_octets(struct store_batch *b, int64_t id, char role);
+/* Before it is committed: makes text of the properties of its documents. */
+void batch_close(struct store_batch *b);
 
 /* ---- properties as JSON ------------------------------------------------------------------ */
 

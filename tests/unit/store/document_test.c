@@ -190,6 +190,42 @@ static void a_state_moves_with_its_event_and_reason(void **state)
     assert_text(list[0].text, "fine");
 }
 
+static void a_batch_that_puts_a_document_may_move_it_on_and_set_its_properties(void **state)
+{
+    struct fixture *f = *state;
+    struct store_batch *b = store_batch_new();
+    struct document d = { .id = 7, .protocol = "as2", .state = DOC_OPENED, .reason = "" };
+    struct arena own = { 0 };
+    struct event *list;
+    size_t n;
+
+    props_set(&d.props, &own, "as2.mic", "old");
+    props_set(&d.props, &own, "as2.subject", "kept");
+    store_put_document(b, &d);
+    arena_free(&own);
+    store_set_prop(b, 7, "as2.mic", "new");
+    store_set_prop(b, 7, "as2.disposition", "processed");
+    store_set_state(b, 7, DOC_BIT(DOC_OPENED), DOC_PROCESSED, 78, "processed", "p", "why");
+    commit(f, b);
+    d = get_document(f, 7);
+    assert_int_equal(d.state, DOC_PROCESSED);
+    assert_int_equal(d.changed_ms, 78);
+    assert_text(d.reason, "why");
+    assert_text(props_get(&d.props, "as2.mic"), "new");
+    assert_text(props_get(&d.props, "as2.subject"), "kept");
+    assert_text(props_get(&d.props, "as2.disposition"), "processed");
+    assert_ok(f, store_events(f->s, 7, &f->a, &list, &n, &f->err));
+    assert_int_equal(n, 1);
+
+    b = store_batch_new();
+    d = (struct document) { .id = 8, .protocol = "as2", .state = DOC_RECEIVED };
+    store_put_document(b, &d);
+    store_set_state(b, 8, DOC_BIT(DOC_OPENED), DOC_PROCESSED, 79, "processed", NULL, NULL);
+    commit_fails(f, b, FAIL_AGAIN);
+    assert_text(f->err.text,
+                "document 8 is received, expected opened: could not set it processed");
+}
+
 static void a_state_conflict_names_document_and_both_states_and_undoes_the_batch(void **state)
 {
     struct fixture *f = *state;
@@ -454,6 +490,7 @@ int main(void)
         STORE_TEST(single_fields_are_changed_in_place),
         STORE_TEST(a_document_put_again_keeps_its_events),
         STORE_TEST(a_state_moves_with_its_event_and_reason),
+        STORE_TEST(a_batch_that_puts_a_document_may_move_it_on_and_set_its_properties),
         STORE_TEST(a_state_conflict_names_document_and_both_states_and_undoes_the_batch),
         STORE_TEST(changes_to_a_missing_document_are_refused),
         STORE_TEST(what_belongs_to_a_document_may_come_before_it_in_a_batch),
