@@ -109,7 +109,9 @@ static bool take(struct exchange *x, struct span octets, struct err *err)
 
 static bool read_body(struct exchange *x, struct span first, struct err *err)
 {
-    uint8_t *buffer = malloc(READ_SIZE), hash[EVP_MAX_MD_SIZE];
+    const size_t cap =
+        x->r->has_length && x->r->length < READ_SIZE ? (size_t)x->r->length + 1 : READ_SIZE;
+    uint8_t *buffer = malloc(cap), hash[EVP_MAX_MD_SIZE];
     char text[2 * EVP_MAX_MD_SIZE + 1];
     unsigned hash_n = 0;
     size_t n = 1;
@@ -117,7 +119,7 @@ static bool read_body(struct exchange *x, struct span first, struct err *err)
 
     ok = ok && (first.n == 0 || take(x, first, err));
     while (ok && n > 0) {
-        ok = http_body(x->r, (struct room) { buffer, READ_SIZE }, &n, err) &&
+        ok = http_body(x->r, (struct room) { buffer, cap }, &n, err) &&
              (n == 0 || take(x, span_of(buffer, n), err));
         if (ok && atomic_load(&x->g->ending))
             ok = FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
@@ -215,10 +217,17 @@ static void answer_when_processed(struct exchange *x)
     struct err err = { 0 };
     bool found = false;
 
-    while (as2_answer_stored(x->g, x->in.d.id, &x->in.arena, &rc, &found, &err) && !found &&
-           net_now_ms() < until && !atomic_load(&x->g->stopping))
+    for (;;) {
+        struct arena a = { 0 }; /* not that of the message: there may be many looks */
+        bool again = as2_answer_stored(x->g, x->in.d.id, &a, &rc, &found, &err) && !found &&
+                     net_now_ms() < until && !atomic_load(&x->g->stopping);
+
+        arena_free(&a);
+        if (!again)
+            break;
         (void)usleep(POLL_MS * 1000);
-    if (found)
+    }
+    if (found && as2_answer_stored(x->g, x->in.d.id, &x->in.arena, &rc, &found, &err) && found)
         answer_mdn(x, rc.octets);
     else
         answer_later(x, "the MDN waits for the process: the partner is asked to try again");
@@ -392,7 +401,7 @@ static bool begin(struct exchange *x, struct err *err)
     x->wire = EVP_MD_CTX_new();
     if (x->wire == NULL || EVP_DigestInit_ex(x->wire, as2_digest(NID_sha256), NULL) != 1)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    if (!look_for_original(x, err))
+    if (x->async && !look_for_original(x, err))
         return false;
     if (!as2_part_cut(x->g, &x->part, err))
         return false;
@@ -405,11 +414,28 @@ static bool begin(struct exchange *x, struct err *err)
     return !x->inline_opening || as2_in_restore_head(&x->in, err);
 }
 
+/* A message that was refused keeps the answer it got. */
+static bool replay_refused(struct exchange *x, const struct document *d)
+{
+    struct receipt rc;
+    struct err err = { 0 };
+    bool found = false;
+
+    if (d->state != DOC_REFUSED ||
+        !as2_answer_stored(x->g, d->id, &x->in.arena, &rc, &found, &err) ||
+        (found && x->async && !as2_answer_again(x->g, d, rc.id, &err)))
+        return false;
+    x->in.fault = found ? (enum as2_fault)rc.reason : AS2_FINE;
+    answer_mdn(x, found && !x->async ? rc.octets : span_of(NULL, 0));
+    return true;
+}
+
 /* The end of a message that was received whole and whose answer was lost. */
 static void replay_whole(struct exchange *x)
 {
     struct document d = { 0 };
     struct err err = { 0 };
+    const char *key;
     uint8_t trash[4096];
     bool found = false, remember = true;
     size_t n = 1;
@@ -423,8 +449,9 @@ static void replay_whole(struct exchange *x)
         found) {
         keep(x, AS2_WIRE_HASH, props_get(&d.props, AS2_WIRE_HASH));
         x->original = d.id;
-        if (d.identity_key != NULL && strcmp(d.identity_key, x->in.d.identity_key) == 0 &&
-            settle_duplicate(x, &remember))
+        key = as2_key(&x->in.arena, x->in.d.from, x->in.d.to, as2_prop(&d, AS2_MESSAGE_ID));
+        if (key != NULL && strcmp(key, x->in.d.identity_key) == 0 &&
+            (replay_refused(x, &d) || settle_duplicate(x, &remember)))
             return;
     }
     answer_later(x, "the message of this transfer is not to be found: send it from its start");
@@ -474,6 +501,11 @@ static void exchange(struct exchange *x, struct span first)
         x->r->close = true;
         return;
     }
+    if (!as2_part_complete(&x->part, x->in.d.progress)) {
+        as2_refuse(x->g, x->r, 400, "the body is not as long as its Content-Range says", NULL,
+                   "the body is not as long as its Content-Range says", NULL);
+        return;
+    }
     if (x->inline_opening)
         as2_in_end(&x->in, reread, x);
     if (x->in.over_budget)
@@ -513,7 +545,8 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
               : x->async         ? "asynchronous"
                                  : "synchronous");
     exchange(x, first);
-    if (!x->committed && !x->held && x->part.document_id == 0) {
+    /* A commit whose sync failed may be found to have happened: then the start sweeps up. */
+    if (!x->committed && !x->held && x->part.document_id == 0 && !store_failed(g->store)) {
         if (x->raw_ref.kind == PAYLOAD_FILE)
             payload_remove(g->store, &x->raw_ref);
         else if (x->in.d.raw.kind == PAYLOAD_FILE)
