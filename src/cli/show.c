@@ -1,6 +1,8 @@
 /* show: everything about one document. */
 #include "cli/cli.h"
 
+#define HEADERS "as2.headers" /* has line ends: for a block of its own */
+
 static void line(const char *name, const char *value)
 {
     if (value[0] == '\0')
@@ -100,9 +102,70 @@ static void properties(const json_t *d)
         return;
     puts("\nproperties");
     cli_table_begin(&t, heads);
-    json_object_foreach(ps, name, v)
+    json_object_foreach(ps, name, v) if (strcmp(name, HEADERS) != 0)
         cli_table_row(&t, (const char *const[]) { name, json_string_value(v) });
     cli_table_end(&t, stdout, 2);
+}
+
+/* Lines of `text`, indented; CRLF and LF end them. */
+static void block(const char *title, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    printf("\n%s\n", title);
+    while (*text != '\0') {
+        size_t n = strcspn(text, "\r\n");
+        char line[2048];
+
+        (void)snprintf(line, sizeof(line), "%.*s", (int)(n < sizeof(line) ? n : sizeof(line)),
+                       text);
+        fputs("  ", stdout);
+        cli_put_safe(stdout, line);
+        putchar('\n');
+        text += n;
+        text += text[0] == '\r' && text[1] == '\n' ? 2 : text[0] != '\0';
+    }
+}
+
+static int nibble(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The octets of a receipt as a text, what is no text as dots; its JSON has them in hex. */
+static char *octets_text(struct cli *c, const char *hex)
+{
+    char *text = cli_printf(c, "%s", hex), *to = text;
+
+    for (; hex[0] != '\0' && hex[1] != '\0'; hex += 2) {
+        int o = nibble(hex[0]) << 4 | nibble(hex[1]);
+
+        *to++ =
+            (char)(o == '\r' || o == '\n' || o == '\t' || (o >= 0x20 && o < 0x7F) ? o : '.');
+    }
+    *to = '\0';
+    return text;
+}
+
+/* The fields of an MDN (RFC 8098): those of its part message/disposition-notification. */
+static void mdn(struct cli *c, const json_t *r)
+{
+    static const char type[] = "Content-Type: message/disposition-notification";
+    char *text, *at, *end;
+
+    if (strcmp(cli_j_text(r, "kind"), "MDN") != 0)
+        return;
+    text = octets_text(c, cli_j_text(r, "octets"));
+    at = strcasestr(text, type);
+    at = at == NULL ? NULL : strstr(at, "\r\n\r\n");
+    if (at == NULL)
+        return;
+    at += 4;
+    end = strstr(at, "\r\n--");
+    if (end != NULL)
+        *end = '\0';
+    block(cli_printf(c, "MDN %s (%s)", cli_j_number(c, r, "id"), cli_j_text(r, "direction")),
+          at);
 }
 
 #define LIST(...) ((const char *const[]) { __VA_ARGS__, NULL })
@@ -122,10 +185,15 @@ static void show(struct cli *c, const json_t *d)
           LIST("id", "kind", "peer", "not_before", "attempts", "last_error") },
     };
 
+    const json_t *r;
+    size_t i;
+
     head(c, d);
     properties(d);
-    for (size_t i = 0; i < COUNT_OF(sections); i++)
+    for (i = 0; i < COUNT_OF(sections); i++)
         section(c, d, &sections[i]);
+    block("header fields as posted", cli_j_text(json_object_get(d, "properties"), HEADERS));
+    json_array_foreach(json_object_get(d, "receipts"), i, r) mdn(c, r);
 }
 
 static int run(struct cli *c)

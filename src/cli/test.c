@@ -1,4 +1,4 @@
-/* test: connect, TLS, log on; says what was found. */
+/* test: connect, TLS, log on or ask for the head of the URL; says what was found. */
 #include "cli/cli.h"
 #include "net/http.h"
 
@@ -56,11 +56,13 @@ static int run(struct cli *c)
 
 const struct cli_command cmd_test = {
     .name = "test",
-    .help = "connect to a partner, log on, and say what was found",
+    .help = "connect to a partner, log on or ask its URL, and say what was found",
     .usage = "PARTNER",
     .more =
-        "No document is moved. Each step is printed with its time, then the commands of the "
-        "session decoded into their fields, passwords hidden.",
+        "No document is moved. Each step is printed with its time. OFTP2: then the commands of the "
+        "session decoded into their fields, passwords hidden. AS2: a HEAD request to the URL that "
+        "messages are posted to, with our certificate and credentials. A partner that has both is "
+        "tested in both.",
     .example = "waybill test acme\n",
     .args_min = 1,
     .args_max = 1,

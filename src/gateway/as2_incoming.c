@@ -206,7 +206,7 @@ static void answer_mdn(struct exchange *x, struct span mdn)
     as2_trace(x->g, x->in.d.partner, x->in.d.from, "< HTTP 200, MDN %s",
               as2_fault_disposition(x->in.fault));
     if (headers != NULL && http_answer(x->r, 200, NULL, headers, body, &ignored))
-        atomic_fetch_add(&x->g->n.receipts_out, 1);
+        atomic_fetch_add(&x->g->n.mdns_out, 1);
 }
 
 /* An MDN that waits for the process or for an operator: as2.md 5.1, last paragraph. */

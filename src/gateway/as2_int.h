@@ -234,6 +234,10 @@ MUST_CHECK bool as2_seal_run(struct gateway *g, const struct snapshot *sn, const
 const char *as2_out_key(struct arena *a, const char *own, const char *peer,
                         const char *message_id);
 
+/* Adds to *r what posting to the partner meets: at most 3 steps. */
+void as2_test_partner(struct gateway *g, const struct snapshot *sn, const struct partner *p,
+                      struct arena *a, struct gateway_test *r);
+
 bool poster_start(struct gateway *g, struct poster **out, struct err *err);
 void poster_stop(struct poster *p); /* NULL is fine */
 

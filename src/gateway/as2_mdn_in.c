@@ -425,7 +425,7 @@ static bool take_once(struct taking *t, int *status, enum as2_settled *outcome, 
     text = text_of(t);
     if (worth_keeping(t, honest) && !store(t, honest, text, note, &why, err))
         return false;
-    atomic_fetch_add(&t->g->n.receipts_in, 1);
+    atomic_fetch_add(&t->g->n.mdns_in, 1);
     log_taken(t, text, &why);
     *status = 200;
     *outcome = honest || t->mismatch ? AS2_SETTLED : AS2_SETTLED_NOT;

@@ -76,6 +76,7 @@ static void give_up(struct gateway *g, const struct job *j, const struct documen
 {
     struct store_batch *b = store_batch_new();
 
+    atomic_fetch_add(&g->n.mdns_undelivered, 1);
     log_event(LOG_ERROR, "as2.mdn.undelivered", "document", log_num(d->id), "partner",
               d->partner, "url", as2_mdn_url(d), "reason", text, "look_at",
               "mdn_url of the operation or the partner", NULL);
@@ -93,7 +94,7 @@ static void sent(struct gateway *g, const struct job *j, const struct document *
 {
     struct store_batch *b = store_batch_new();
 
-    atomic_fetch_add(&g->n.receipts_out, 1);
+    atomic_fetch_add(&g->n.mdns_out, 1);
     log_event(LOG_INFO, "as2.mdn.sent", "document", log_num(d->id), "partner", d->partner,
               "answer", text, NULL);
     if (b != NULL) {

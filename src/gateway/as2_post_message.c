@@ -166,7 +166,9 @@ static bool request(struct posting *x, struct err *err)
         x->at = 0;
         answered = http_call(&call, &x->arena, x->reply, err);
     }
-    as2_trace(x->g, x->p->name, x->d.peer, "< %s", answered ? "answered" : err->text);
+    atomic_fetch_add(answered ? &x->g->n.posts : &x->g->n.posts_failed, 1);
+    as2_trace(x->g, x->p->name, x->d.peer, "< %s",
+              answered ? arena_printf(&x->arena, "HTTP %d", x->reply->status) : err->text);
     return answered;
 }
 

@@ -1,6 +1,7 @@
 /* Components: applying, deleting, listing; listeners: pausing, resuming, restarting. Sessions
  * under way keep the snapshot they began with. */
 #include "gateway/gateway_int.h"
+#include "net/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -452,6 +453,7 @@ bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *e
     pthread_mutex_lock(&g->apply);
     ok = gateway_rebuild(g, err);
     pthread_mutex_unlock(&g->apply);
+    http_forget(); /* connections that were made with what was revoked or replaced */
     if (ok)
         log_event(LOG_INFO, "runtime.reloaded", NULL);
     return ok;

@@ -34,6 +34,7 @@ struct counters {
     atomic_ullong documents_in, documents_out, octets_in, octets_out, refused, failed;
     atomic_ullong sessions_in, sessions_out, sessions_failed, logons_refused;
     atomic_ullong receipts_in, receipts_out;
+    atomic_ullong mdns_in, mdns_out, mdns_undelivered, posts, posts_failed;
     atomic_ullong purged_documents, purged_payloads, purged_octets, purged_receipts,
         purged_audit;
     atomic_ullong outbox_taken, outbox_failed;
@@ -67,7 +68,8 @@ struct gateway {
 
     pthread_mutex_t apply;     /* one change of deployments at a time                 */
     pthread_mutex_t operators; /* one retry, receipt or cancellation by hand at a time */
-    _Atomic int64_t told_hour; /* in which .told failures inside encrypted files were told apart */
+    _Atomic int64_t
+        told_hour; /* in which .told failures inside encrypted files were told apart */
     atomic_uint told;
     struct counters n;
     struct trace_hub *trace;
@@ -144,6 +146,10 @@ struct thread_list; /* detached threads that are counted, so that a stop can wai
 /* The listening servers: gateway/acceptor.h stops and frees them. */
 bool oftp2_server_start(struct gateway *g, struct acceptor **out, struct err *err);
 bool as2_server_start(struct gateway *g, struct acceptor **out, struct err *err);
+
+/* One step more of `waybill test`; since: net_now_ms() when it began. */
+void gateway_test_add(struct gateway_test *r, struct arena *a, const char *step, bool ok,
+                      uint64_t since, const char *text);
 
 bool caller_start(struct gateway *g, struct caller **out, struct err *err);
 void caller_stop(struct caller *c);

@@ -263,6 +263,14 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
         { "logons_refused_total", "Log-ons refused", atomic_load(&g->n.logons_refused) },
         { "receipts_received_total", "EERP and NERP received", atomic_load(&g->n.receipts_in) },
         { "receipts_sent_total", "EERP and NERP sent", atomic_load(&g->n.receipts_out) },
+        { "mdns_received_total", "MDNs received", atomic_load(&g->n.mdns_in) },
+        { "mdns_sent_total", "MDNs sent", atomic_load(&g->n.mdns_out) },
+        { "mdns_undelivered_total", "Asynchronous MDNs that were given up",
+          atomic_load(&g->n.mdns_undelivered) },
+        { "as2_posts_total", "AS2 messages posted and answered, whatever the answer",
+          atomic_load(&g->n.posts) },
+        { "as2_posts_failed_total", "Posts of AS2 messages without an answer",
+          atomic_load(&g->n.posts_failed) },
         { "outbox_files_total", "Files taken from watched folders",
           atomic_load(&g->n.outbox_taken) },
         { "outbox_failed_total", "Files of watched folders that could not be sent",
@@ -281,6 +289,12 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
                            "%s# HELP waybill_sessions Sessions open now\n"
                            "# TYPE waybill_sessions gauge\nwaybill_sessions %u\n",
                            out, sessions_left(g));
+    if (out != NULL && g->as2 != NULL)
+        out = arena_printf(a,
+                           "%s# HELP waybill_as2_connections Connections to the AS2 server "
+                           "open now\n# TYPE waybill_as2_connections gauge\n"
+                           "waybill_as2_connections %u\n",
+                           out, acceptor_connections(g->as2));
     if (out != NULL)
         out = arena_printf(a,
                            "%s# HELP waybill_purged_total Removed by retention\n"

@@ -287,6 +287,9 @@ static bool run(CURL *h, struct http_transfer *t, struct arena *a, struct http_r
     if (code != CURLE_OK && !t->cut)
         (void)http_transfer_explain(t, code, why[0] != '\0' ? why : curl_easy_strerror(code),
                                     err);
+    else if (!t->head_ended) /* which libcurl takes for whole when the connection was closed */
+        (void)FAIL(err, FAIL_AGAIN, HTTP_FAIL_LOST,
+                   "the connection was closed within the head of the answer");
     else
         ok = keep_reply(h, t, a, reply, err);
 out:

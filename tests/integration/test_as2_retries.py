@@ -48,6 +48,17 @@ def test_a_status_that_will_not_pass_ends_it(plant, status):
         assert f'HTTP {status}' in line and 'look_at=' in line
 
 
+@pytest.mark.parametrize('end', [b'HTTP/1.1 200 OK', b'HTTP/1.1 200 OK\r\nContent-Le',
+                                 b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n',
+                                 b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12345678'])
+def test_an_answer_that_is_cut_anywhere_is_no_answer(plant, end):
+    """AS2-C97: also where no MDN is expected in it."""
+    with Out(plant, send={'mdn': 'none'}) as p:
+        p.script(Answer(raw=end), None)
+        d = p.exchange()
+        assert same(p.requests()) == 2, texts(d)
+
+
 @pytest.mark.parametrize('drop', ['now', 'half'])
 def test_a_connection_lost_before_the_answer_is_whole_is_tried_again(plant, drop):
     """AS2-C96, AS2-C97: the outcome is unknown, so the octets are the same."""
