@@ -453,7 +453,8 @@ void as2_in_told(const struct as2_in *in)
 
 void as2_in_free(struct as2_in *in, bool committed)
 {
-    if (!committed && in->d.opened.kind == PAYLOAD_FILE)
+    /* A commit whose sync failed may be found to have happened: then the start sweeps up. */
+    if (!committed && in->d.opened.kind == PAYLOAD_FILE && !store_failed(in->g->store))
         payload_remove(in->g->store, &in->d.opened);
     as2_open_free(in->open);
     payload_writer_free(in->opened);

@@ -86,7 +86,8 @@ static bool find(struct gateway *g, const char *key, struct arena *a, struct doc
     return true;
 }
 
-/* The whole message came before under this tag: its size, 0: it did not. */
+/* The whole message came before under this tag: its size, 0: it did not, or is no longer kept. *id:
+ * whose tag it is; 0: nobody's. */
 static uint64_t whole_size(struct gateway *g, const char *key, struct arena *a, int64_t *id)
 {
     struct document d = { 0 };
@@ -95,10 +96,8 @@ static uint64_t whole_size(struct gateway *g, const char *key, struct arena *a, 
 
     *id = 0;
     if (!store_find_seen(g->store, key, net_wall_ms(), id, &err) || *id == 0 ||
-        !store_get_document(g->store, *id, a, &d, &found, &err) || !found) {
-        *id = 0;
+        !store_get_document(g->store, *id, a, &d, &found, &err) || !found)
         return 0;
-    }
     return d.raw.size;
 }
 
@@ -188,8 +187,13 @@ bool as2_part_begin(struct gateway *g, struct http_request *r, const char *from,
         p->document_id = d.id;
         p->held = d.progress;
         p->ref = d.raw;
-    } else if (p->from > 0) {
-        p->held = whole_size(g, p->key, a, &p->whole);
+    } else {
+        uint64_t size = whole_size(g, p->key, a, &p->earlier);
+
+        if (p->from > 0) {
+            p->held = size;
+            p->whole = size > 0 ? p->earlier : 0;
+        }
     }
     return p->from <= p->held || refuse_range(g, r, p->held);
 }
@@ -260,6 +264,23 @@ bool as2_part_keep(struct gateway *g, const struct as2_part *p, struct document 
 void as2_part_done(struct store_batch *b, const struct as2_part *p, int64_t document_id,
                    int64_t now_ms)
 {
-    if (p->key[0] != '\0' && p->whole == 0)
-        store_add_seen(b, p->key, document_id, now_ms + REMEMBERED_MS);
+    if (p->key[0] == '\0' || p->whole != 0)
+        return;
+    if (p->document_id != 0)
+        store_set_state(b, p->document_id, DOC_BIT(DOC_RECEIVING), DOC_RECEIVING, now_ms, NULL,
+                        NULL, NULL);
+    if (p->earlier != 0 && p->earlier != document_id)
+        store_add_seen(b, p->key, p->earlier, now_ms - 1); /* the tag serves again */
+    store_add_seen(b, p->key, document_id, now_ms + REMEMBERED_MS);
+}
+
+bool as2_part_complete(const struct as2_part *p, uint64_t progress)
+{
+    return p->total == 0 || progress == p->total;
+}
+
+bool as2_part_reserve(struct gateway *g, const char *key, struct as2_part *p)
+{
+    *p = (struct as2_part) { .key = "" };
+    return text_copy(p->key, sizeof(p->key), key) && claim(g, p);
 }

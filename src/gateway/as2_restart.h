@@ -15,6 +15,7 @@ struct as2_part {
     uint64_t held;
     struct payload_ref ref; /* of what is held, its path in the arena */
     int64_t whole;          /* the document of the whole message, when it came before; 0 */
+    int64_t earlier;        /* the document this tag was used for before; 0 */
 };
 
 /* Reads ETag and Content-Range and finds what is held. False: it was answered (400, 416, 500). */
@@ -26,7 +27,12 @@ MUST_CHECK bool as2_part_cut(struct gateway *g, struct as2_part *p, struct err *
 /* The connection broke: keeps what came so far, when it is worth it. d: its document, progress set. */
 bool as2_part_keep(struct gateway *g, const struct as2_part *p, struct document *d,
                    struct payload_writer *raw, struct arena *a);
-/* The message is whole: the batch remembers its transfer for a day. */
+/* Whether the body, which has ended, is as long as its Content-Range said. */
+bool as2_part_complete(const struct as2_part *p, uint64_t progress);
+/* What is held is removed when it is old: not while it is being gone on with. */
+bool as2_part_reserve(struct gateway *g, const char *key, struct as2_part *p);
+/* The message is whole: the batch remembers its transfer for a day. With a part that was held, the
+ * commit fails with FAIL_AGAIN when that was removed meanwhile. */
 void as2_part_done(struct store_batch *b, const struct as2_part *p, int64_t document_id,
                    int64_t now_ms);
 /* Others may go on with it. */

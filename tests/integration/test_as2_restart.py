@@ -56,8 +56,10 @@ def cut(relation, message, etag, first=0, octets=HELD):
     c.send(c.head(fields(message, etag, first)))
     c.send(message.body[first:first + octets])
     c.close()
-    return waybill.wait_until(lambda: (lambda n: n if n != before else None)(head(relation, etag)),
-                              20, 'the gateway to keep what came')
+    # `first`: it says meanwhile that no more is held than what this body goes on from
+    return waybill.wait_until(
+        lambda: (lambda n: n if n not in (before, first) else None)(head(relation, etag)), 20,
+        'the gateway to keep what came')
 
 
 def go_on(relation, message, etag, first):
