@@ -1,5 +1,6 @@
 /* The client: calls partners that have something waiting, polls on their schedules, backs off
  * after failures, and tells which receipts are overdue. oftp2.md 14.3. */
+#include "gateway/as2_int.h"
 #include "gateway/as2_restart.h"
 #include "gateway/certificates.h"
 #include "gateway/relay.h"
@@ -14,6 +15,7 @@ enum {
     LOOK_MS = 1000,     /* between looks at the schedule */
     TOLD_MAX = 20,      /* waiting documents that get an event for a failed call */
     OVERDUE_MS = 10000, /* between looks for missing receipts */
+    TEST_STEPS_MAX = 8,
 };
 
 /* What is known of one pair of us and a partner we call. */
@@ -514,6 +516,8 @@ static const struct partner *callable(const struct snapshot *sn, const char *nam
     if (p == NULL)
         (void)FAIL(err, FAIL_LOCAL, 404,
                    "partner '%s' is not deployed: see `waybill get partner`", name);
+    else if (!p->cfg->has_oftp2)
+        (void)FAIL(err, FAIL_LOCAL, 422, "partner '%s' has no as2.url: it posts to us", name);
     else if (p->cfg->host == NULL)
         (void)FAIL(err, FAIL_LOCAL, 422, "partner '%s' has no oftp2.host: it calls us", name);
     else if ((*id = default_identity(sn, p)) == NULL)
@@ -560,7 +564,7 @@ bool gateway_call(struct gateway *g, const char *partner, struct err *err)
     return true;
 }
 
-static void test_step(struct gateway_test *r, struct arena *a, const char *step, bool ok,
+void gateway_test_add(struct gateway_test *r, struct arena *a, const char *step, bool ok,
                       uint64_t since, const char *text)
 {
     struct gateway_test_step *s = &r->steps[r->steps_n++];
@@ -579,7 +583,7 @@ static void test_session(struct gateway *g, const struct call *call, struct conn
     uint64_t since = net_now_ms();
 
     if (s == NULL) {
-        test_step(r, a, "log on", false, since, "out of memory");
+        gateway_test_add(r, a, "log on", false, since, "out of memory");
         return;
     }
     prepare(s, call);
@@ -592,50 +596,71 @@ static void test_session(struct gateway *g, const struct call *call, struct conn
         session_unlink(s);
     }
     if (s->started)
-        test_step(r, a, "log on", true, since,
-                  arena_printf(a, "%s answered: level %d, buffer %u, credit %u, restart %s",
-                               s->peer, oftp_session_level(s->oftp), oftp_session_sdeb(s->oftp),
-                               oftp_session_credit(s->oftp),
-                               oftp_session_restart(s->oftp) ? "yes" : "no"));
+        gateway_test_add(r, a, "log on", true, since,
+                         arena_printf(a,
+                                      "%s answered: level %d, buffer %u, credit %u, restart %s",
+                                      s->peer, oftp_session_level(s->oftp),
+                                      oftp_session_sdeb(s->oftp), oftp_session_credit(s->oftp),
+                                      oftp_session_restart(s->oftp) ? "yes" : "no"));
     else
-        test_step(r, a, "log on", false, since,
-                  s->end_text[0] != '\0' ? s->end_text : "the partner closed the connection");
+        gateway_test_add(r, a, "log on", false, since,
+                         s->end_text[0] != '\0' ? s->end_text
+                                                : "the partner closed the connection");
     conn_close(conn, net_now_ms() + 2000);
     session_free(s);
 }
 
-bool gateway_test_partner(struct gateway *g, const char *partner, struct arena *a,
-                          struct gateway_test *r, struct err *err)
+static bool test_oftp2(struct gateway *g, struct snapshot *sn, const char *partner,
+                       struct arena *a, struct gateway_test *r, struct err *err)
 {
-    struct call call = { .c = g->caller, .snap = gateway_snapshot(g) };
+    struct call call = { .c = g->caller, .snap = sn };
     const struct identity *id = NULL;
     struct conn *conn = NULL;
     struct err why = { 0 };
     uint64_t since = net_now_ms();
 
-    memset(r, 0, sizeof(*r));
     call.partner = callable(call.snap, partner, &id, err);
-    r->steps = arena_take(a, sizeof(*r->steps) * 4);
-    if (call.partner == NULL || r->steps == NULL) {
-        snapshot_put(call.snap);
+    if (call.partner == NULL)
         return false;
-    }
     (void)text_copy(call.own, sizeof(call.own), id->party.code);
     if (!connect_partner(&call, &g->stop_requested, &conn, &why)) {
-        test_step(r, a, "connect", false, since, why.text);
+        gateway_test_add(r, a, "connect", false, since, why.text);
     } else {
         const char *tls = conn_tls_text(conn);
 
-        test_step(r, a, "connect", true, since, arena_printf(a, "%s", conn_peer(conn)));
+        gateway_test_add(r, a, "connect", true, since, arena_printf(a, "%s", conn_peer(conn)));
         if (tls[0] != '\0') {
             char subject[200] = "";
 
             if (conn_peer_certificate(conn) != NULL)
                 pki_subject(conn_peer_certificate(conn), subject, sizeof(subject));
-            test_step(r, a, "TLS", true, since, arena_printf(a, "%s, %s", tls, subject));
+            gateway_test_add(r, a, "TLS", true, since, arena_printf(a, "%s, %s", tls, subject));
         }
         test_session(g, &call, conn, a, r);
     }
-    snapshot_put(call.snap);
     return true;
+}
+
+bool gateway_test_partner(struct gateway *g, const char *partner, struct arena *a,
+                          struct gateway_test *r, struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    const struct partner *p = snapshot_partner(sn, partner);
+    bool as2 = p != NULL && p->cfg->has_as2 && p->cfg->as2_out.url != NULL;
+    bool oftp2 = !as2 || (p->cfg->has_oftp2 && p->cfg->host != NULL), ok = true;
+
+    memset(r, 0, sizeof(*r));
+    r->steps = arena_take(a, sizeof(*r->steps) * TEST_STEPS_MAX);
+    if (r->steps == NULL)
+        ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    if (ok && oftp2)
+        ok = test_oftp2(g, sn, partner, a, r, err);
+    if (ok && as2) {
+        bool first = !oftp2 || r->ok;
+
+        as2_test_partner(g, sn, p, a, r);
+        r->ok = r->ok && first;
+    }
+    snapshot_put(sn);
+    return ok;
 }
