@@ -43,9 +43,10 @@ bench: deps                      ## measure OFTP2, AS2 and CMS against the limit
 	$(BUILD)/waybill bench as2
 	$(BUILD)/waybill bench cms --size $(BENCH_SIZE)
 
-interop:                         ## exchange documents with other people's programs
-	scripts/install-deps.sh build test
-	$(PYTHON) scripts/run-tests.py build interop
+interop:                         ## exchange messages with other people's programs; writes docs/interop.md
+	scripts/install-deps.sh build test interop
+	$(MAKE) all
+	WAYBILL_BINARY=$(BUILD)/waybill $(PYTHON) tests/interop/run.py
 
 install: all                     ## install (DESTDIR and meson's prefix apply)
 	meson install -C $(BUILD) --no-rebuild

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing of Debian's packages. Does nothing, quickly, when all is there.
-#   scripts/install-deps.sh [build] [test] [check] [fuzz]      default: build
+#   scripts/install-deps.sh [build] [test] [check] [interop] [fuzz]      default: build
 set -euo pipefail
 
 packages() {
@@ -12,9 +12,16 @@ packages() {
         ;;
     test) echo libcmocka-dev python3-pytest git ;;
     check) echo clang-14 clang-format-14 git python3 ;;
+    interop)
+        # Other installations of Node, Maven and Java do, and may not go with Debian's.
+        echo python3-oscrypto python3-venv python3-pip \
+            $(command -v npm >/dev/null || echo nodejs npm) \
+            $(command -v mvn >/dev/null || echo maven) \
+            $(command -v javac >/dev/null || echo default-jdk-headless)
+        ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     *)
-        echo "install-deps: no group $1 (build, test, check, fuzz)" >&2
+        echo "install-deps: no group $1 (build, test, check, interop, fuzz)" >&2
         exit 2
         ;;
     esac

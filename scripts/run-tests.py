@@ -316,10 +316,6 @@ def groups():
     ]
 
 
-def extra_groups():
-    return [Group('interop', python_tests(['tests/interop'], 'build/waybill'), ['build'])]
-
-
 def play(todo, jobs, started):
     """Runs the groups, up to `jobs` at a time, in the order listed once what they need is done."""
     by_name = {g.name: g for g in todo}
@@ -403,7 +399,7 @@ def main():
     options = parser.parse_args()
 
     everything = groups()
-    known = {g.name: g for g in everything + extra_groups()}
+    known = {g.name: g for g in everything}
     if options.list:
         print('\n'.join(known))
         return 0
