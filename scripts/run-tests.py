@@ -291,7 +291,11 @@ def groups():
     # The sanitizers' own optimisation level, and frames that their traces can follow.
     options = ['-Doptimization=1', '-Dc_args=-fno-omit-frame-pointer']
     # These run no gateway.
-    no_peer = [f'--ignore=tests/integration/{n}.py' for n in ('test_peer', 'test_as2_peer')]
+    def without(*names):
+        return [f'--ignore=tests/integration/{n}.py' for n in names]
+    no_peer = without('test_peer', 'test_as2_peer')
+    # These run a tool with one thread, hundreds of times.
+    no_tool = without('test_cms_openssl', 'test_as2_openssl')
     return [
         Group('build', build('build')),
         Group('build-asan', build('build-asan', '-Db_sanitize=address,undefined', *options),
@@ -311,7 +315,7 @@ def groups():
             ['build-tsan']),
         Group('integration-tsan', python_tests(
             ['tests/integration'], 'build-tsan/waybill', SANITIZE, slow=5,
-            thread=True, extra=['-m', 'not no_tsan', *no_peer]), ['build-tsan']),
+            thread=True, extra=['-m', 'not no_tsan', *no_peer, *no_tool]), ['build-tsan']),
         Group('checks', checks, ['build']),
     ]
 
