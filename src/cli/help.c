@@ -86,7 +86,7 @@ static void markdown(FILE *f)
     fputs(
         "# Command line\n\n"
         "Made by `waybill help --markdown` from the table of commands.\n\n"
-        "`waybill serve` runs the gateway. All other commands but `check`, `dump`, `certificates`, `restore`, "
+        "`waybill serve` runs the gateway. All other commands but `check`, `dump`, `certificates`, `restore`, `init`, `completion`, "
         "`bench`, `version` and `help`\nspeak to a running one through its admin socket, which only "
         "the user who runs it may use.\nThe exit status is 0 when it was done, 1 when it was "
         "refused (the reason is on standard error)\nand 2 when the command line is wrong.\n\n"
@@ -115,6 +115,10 @@ static int run(struct cli *c)
         markdown(stdout);
         return CLI_DONE;
     }
+    if (cli_flag(c, "man")) {
+        cli_man(stdout);
+        return CLI_DONE;
+    }
     if (c->args_n == 0) {
         overview(stdout);
         return CLI_DONE;
@@ -127,6 +131,7 @@ static int run(struct cli *c)
 
 static const struct cli_option help_options[] = {
     { 0, "markdown", NULL, "print docs/cli.md" },
+    { 0, "man", NULL, "print the manual page waybill(1)" },
 };
 
 const struct cli_command cmd_help = {

@@ -1,0 +1,100 @@
+"""A folder to begin with, completion, and the manual page: all made by the program itself."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import waybill
+
+
+def complete(*words):
+    """What bash offers for the last of these words."""
+    script = (f'source <({waybill.binary()} completion bash); COMP_WORDS=({" ".join(map(repr, words))}); '
+              f'COMP_CWORD={len(words) - 1}; compopt() {{ echo FILES; }}; _waybill; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    result = subprocess.run(['bash', '-c', script], capture_output=True, text=True)
+    assert result.returncode == 0 and result.stderr == '', result
+    return result.stdout.split()
+
+
+def test_a_runtime_starts_from_what_init_wrote_and_takes_its_components(tmp_path):
+    said = waybill.run('init', tmp_path / 'edi', '--name', 'plant-9')
+    assert 'waybill serve --config' in said.stdout
+    config = tmp_path / 'edi' / 'waybill.yaml'
+    assert oct((tmp_path / 'edi/keys/our-key.key').stat().st_mode)[-3:] == '600'
+    waybill.run('check', '--config', config, tmp_path / 'edi/components')
+    # As it stands, but for ports that other tests may have.
+    text = config.read_text()
+    assert 'name: plant-9' in text and text.count('#') > 10
+    config.write_text(text.replace('3305', '0').replace('127.0.0.1:8090', '127.0.0.1:0'))
+    log = open(tmp_path / 'log', 'wb')
+    process = subprocess.Popen([waybill.binary(), 'serve', '--config', config], stderr=log)
+    try:
+        socket = str(tmp_path / 'edi/data/admin.sock')
+        waybill.wait_until(lambda: os.path.exists(socket), 20, 'the socket')
+        waybill.run('--config', config, 'apply', '-f', tmp_path / 'edi/components')
+        listeners = waybill.run('--config', config, 'listeners').stdout
+        assert 'from-acme' in listeners and 'listening' in listeners, listeners
+    finally:
+        process.terminate()
+        assert process.wait(40) == 0
+
+
+def test_every_commented_setting_can_be_switched_on(tmp_path):
+    """What stands behind a # in the file is right, too."""
+    waybill.run('init', tmp_path / 'edi')
+    for name in ('waybill.yaml', 'components/acme.yaml'):
+        path, lines = tmp_path / 'edi' / name, []
+        for line in path.read_text().splitlines():
+            setting = re.match(r' *# +(- \{|- [a-z]+:|[a-z0-9_]+:( |$))', line)
+            lines.append(line.replace('# ', '', 1) if setting else line)
+        path.write_text('\n'.join(lines) + '\n')
+    more = tmp_path / 'edi/components/their-key.yaml'
+    more.write_text(f'certificate: acme-key\nfile: {tmp_path}/edi/keys/our-key.pem\n')
+    waybill.run('check', '--config', tmp_path / 'edi/waybill.yaml', tmp_path / 'edi/components')
+
+
+def test_init_writes_over_nothing(tmp_path):
+    (tmp_path / 'waybill.yaml').write_text('mine')
+    result = waybill.run('init', tmp_path, check=1)
+    assert 'left as it is' in result.stderr
+    assert (tmp_path / 'waybill.yaml').read_text() == 'mine'
+    assert os.listdir(tmp_path) == ['waybill.yaml']
+    assert 'absolute' in waybill.run('init', tmp_path / 'a b', check=1).stderr
+
+
+def test_init_without_keys_for_a_package(tmp_path):
+    waybill.run('init', tmp_path / 'etc', '--data', '/var/lib/waybill', '--no-keys')
+    assert not (tmp_path / 'etc/keys').exists()
+    assert 'data_directory: /var/lib/waybill' in (tmp_path / 'etc/waybill.yaml').read_text()
+
+
+def test_bash_completes_commands_options_and_words():
+    assert complete('waybill', 'li') == ['listeners']
+    assert {'send', 'serve', 'sessions', 'show', 'stop'} >= set(complete('waybill', 's')) >= {'send'}
+    assert complete('waybill', 'listeners', 'pa') == ['pause']
+    assert '--partner' in complete('waybill', 'send', '--')
+    assert complete('waybill', '--config', 'x.yaml', 'down') == ['download']
+    assert complete('waybill', 'completion', '') [:2] == ['bash', 'zsh']
+    assert 'FILES' in complete('waybill', 'check', 'some/fi')
+    assert 'FILES' in complete('waybill', 'apply', '-f', '')
+    assert 'misused' not in waybill.run('completion', 'fish', check=2).stdout
+
+
+@pytest.mark.skipif(not shutil.which('zsh'), reason='there is no zsh here')
+def test_zsh_takes_its_completion():
+    text = waybill.run('completion', 'zsh').stdout
+    subprocess.run(['zsh', '-n'], input=text, text=True, check=True)
+
+
+def test_the_manual_page_has_every_command_and_is_sound_roff():
+    page = waybill.run('help', '--man').stdout
+    commands = [line.split()[0] for line in waybill.run('help').stdout.splitlines()[2:-2]]
+    for command in filter(None, commands):
+        assert f'.SS {command}\n' in page, command
+    if shutil.which('groff'):
+        said = subprocess.run(['groff', '-man', '-ww', '-z', '-Tutf8'], input=page, text=True,
+                              capture_output=True)
+        assert said.stderr == ''
