@@ -71,6 +71,15 @@ bool open_decoded(const struct mime_head *h, struct sink **body, struct err *err
     return *body != NULL || NO_MEMORY(err);
 }
 
+/* The same for a layer, whose header may say base64 without reason. */
+static bool layer_decoded(const struct mime_head *h, struct sink **body, struct err *err)
+{
+    if (mime_encoding_of(mime_head_get(h, "Content-Transfer-Encoding")) != MIME_BASE64)
+        return open_decoded(h, body, err);
+    *body = open_coded(*body);
+    return *body != NULL || NO_MEMORY(err);
+}
+
 static bool is_cms(const char *type)
 {
     return strcmp(type, "application/pkcs7-mime") == 0 ||
@@ -88,9 +97,9 @@ bool open_entity(struct as2_open *o, const struct mime_head *h, struct span raw,
     if (text != NULL && !mime_value_read(text, &o->arena, &type, err))
         return false;
     if (is_cms(type.value))
-        ok = open_layer(o, &type, &made, err) && open_decoded(h, &made, err);
+        ok = open_layer(o, &type, &made, err) && layer_decoded(h, &made, err);
     else if (strcmp(type.value, "multipart/signed") == 0)
-        ok = open_signed(o, &type, &made, err) && open_decoded(h, &made, err);
+        ok = open_signed(o, &type, &made, err) && layer_decoded(h, &made, err);
     else
         ok = open_payload(o, h, raw, &type, &made, err);
     if (ok)

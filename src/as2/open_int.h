@@ -48,6 +48,9 @@ MUST_CHECK bool open_payload(struct as2_open *o, const struct mime_head *h, stru
 
 /* Puts a decoder before *body where the header asks for one; *body is taken and given. */
 MUST_CHECK bool open_decoded(const struct mime_head *h, struct sink **body, struct err *err);
+/* Decodes base64 before `plain` (taken) unless the first octets cannot be base64. NULL: memory is
+ * out. */
+struct sink *open_coded(struct sink *plain);
 
 /* ---- what a layer feeds ------------------------------------------------------------------- */
 

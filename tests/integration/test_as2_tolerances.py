@@ -108,3 +108,21 @@ def test_connection_close_te_is_answered(plant):
                                         'TE': 'trailers, deflate, gzip, compress'})
     r.exchange(m)
     assert r.content() == b'old'
+
+
+@pytest.mark.parametrize('nesting', ['S', 'E', 'C', 'ES', 'ESC'])
+@pytest.mark.parametrize('really', [False, True])
+def test_base64_in_the_head_is_believed_only_of_what_can_be_base64(plant, nesting, really):
+    """as2-lib and libas2 copy the Content-Transfer-Encoding of a part into the head."""
+    r = as2_scene.Relation(plant)
+    m = r.message(bytes(range(256)), nesting, change={'Content-Transfer-Encoding': 'base64'})
+    r.exchange(as2.Message(m.fields, as2.base64_lines(m.body), m.mic_source, m.message_id)
+               if really else m)
+    assert r.content() == bytes(range(256))
+
+
+def test_a_document_that_says_base64_and_is_not_is_refused(plant):
+    """Nothing tells it from one that was damaged."""
+    r = as2_scene.Relation(plant)
+    m = r.message(b"UNB+UNOC:3'", '', change={'Content-Transfer-Encoding': 'base64'})
+    r.refused(m, 'unexpected-processing-error')
