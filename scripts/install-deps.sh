@@ -10,7 +10,7 @@ packages() {
             libcurl4-openssl-dev libyaml-dev libjansson-dev libhttp-parser-dev zlib1g-dev \
             libisal-dev libxmlsec1-dev python3 openssl procps
         ;;
-    test) echo libcmocka-dev python3-pytest git ;;
+    test) echo libcmocka-dev python3-pytest python3-jsonschema git ;;
     check) echo clang-14 clang-format-14 git python3 ;;
     interop)
         # Other installations of Node, Maven and Java do, and may not go with Debian's.

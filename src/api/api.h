@@ -5,6 +5,8 @@
 
 #include "gateway/gateway.h"
 
+#include <jansson.h>
+
 enum {
     API_CONNECTIONS_MAX = 64, /* at a time, each with a thread     */
     API_TCP_MAX = 48,         /* of them over TCP: the rest is for the Unix socket */
@@ -22,6 +24,8 @@ MUST_CHECK bool api_start(struct gateway *g, struct api **out, struct err *err);
 /* Lets answers under way go out for a moment, then cuts; waits for all threads; frees. NULL is
  * fine. */
 void api_stop(struct api *api);
+/* The OpenAPI document of all requests. Given: json_decref. NULL: memory is out. */
+json_t *api_openapi_make(void);
 /* The TCP port that is served, 0 when there is none. */
 uint16_t api_port(const struct api *api);
 

@@ -20,7 +20,7 @@ enum {
 };
 
 /* Each may do what those before it may. */
-enum api_role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
+enum api_role { ROLE_NONE = -1, ROLE_UNSET, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 
 struct api_logon; /* logon.c */
 struct api_web;   /* web_session.c */
@@ -72,7 +72,7 @@ typedef void api_handler(struct api_call *c);
 
 /* routes.c: an http_handler; context is the struct api_conn. */
 void api_dispatch(void *context, struct http_request *r);
-/* Whether path fits pattern, where a segment "*" takes any that is not empty; those go to arg,
+/* Whether path fits pattern, where a segment "{name}" takes any that is not empty; those go to arg,
  * in the arena. */
 bool api_path_match(const char *pattern, const char *path, struct arena *a,
                     const char *arg[API_ARGS_MAX]);
@@ -149,7 +149,8 @@ MUST_CHECK bool api_audit(struct api_call *c, const char *what);
 bool api_changes(const struct http_request *r);
 
 /* Families. */
-api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
+api_handler api_openapi, api_health, api_ready, api_metrics, api_runtime, api_reload,
+    api_stop_runtime;
 api_handler api_apply, api_components, api_component, api_component_delete;
 api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;

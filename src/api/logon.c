@@ -67,7 +67,7 @@ void api_logon_free(struct api_logon *l)
 
 /* ---- roles ------------------------------------------------------------------------------ */
 
-static const char *const role_names[] = { "none", "viewer", "operator", "admin" };
+static const char *const role_names[] = { "nobody", "viewer", "operator", "admin" };
 
 bool api_role_of(const char *name, enum api_role *role)
 {
@@ -82,7 +82,7 @@ bool api_role_of(const char *name, enum api_role *role)
 
 const char *api_role_name(enum api_role role)
 {
-    return role_names[role];
+    return role_names[role > 0 ? role : 0];
 }
 
 /* ---- failures --------------------------------------------------------------------------- */

@@ -1,58 +1,8 @@
-/* Which request goes where, and who may make it. docs/api.md has the same list for readers. */
-#include "api/api_int.h"
+/* Which request goes where, and who may make it. */
+#include "api/route.h"
 #include "net/log.h"
 
 #include <stdio.h>
-
-static const struct api_route {
-    const char *method, *pattern;
-    api_handler *run;
-    enum api_role role; /* at least; ROLE_NONE: asks for no log-on */
-} routes[] = {
-    { "GET", "/healthz", api_health, ROLE_NONE },
-    { "GET", "/readyz", api_ready, ROLE_NONE },
-    { "GET", "/metrics", api_metrics, ROLE_VIEWER },
-    { "GET", "/api/v1/runtime", api_runtime, ROLE_VIEWER },
-    { "POST", "/api/v1/reload", api_reload, ROLE_ADMIN },
-    { "POST", "/api/v1/backup", api_backup, ROLE_ADMIN },
-    { "POST", "/api/v1/stop", api_stop_runtime, ROLE_ADMIN },
-    { "POST", "/api/v1/components", api_apply, ROLE_ADMIN },
-    { "GET", "/api/v1/components", api_components, ROLE_VIEWER },
-    { "GET", "/api/v1/components/*/*", api_component, ROLE_VIEWER },
-    { "DELETE", "/api/v1/components/*/*", api_component_delete, ROLE_ADMIN },
-    { "GET", "/api/v1/certificates", api_certificates, ROLE_VIEWER },
-    { "POST", "/api/v1/certificates/*/import", api_certificate_import, ROLE_ADMIN },
-    { "POST", "/api/v1/certificates/*/export", api_certificate_export, ROLE_ADMIN },
-    { "GET", "/api/v1/listeners", api_listeners, ROLE_VIEWER },
-    { "POST", "/api/v1/listeners/*/*", api_listener_do, ROLE_OPERATOR },
-    { "GET", "/api/v1/documents", api_documents, ROLE_VIEWER },
-    { "POST", "/api/v1/documents", api_send, ROLE_OPERATOR },
-    { "GET", "/api/v1/documents/*", api_document, ROLE_VIEWER },
-    { "GET", "/api/v1/documents/*/*", api_document_octets, ROLE_VIEWER },
-    { "POST", "/api/v1/documents/*/*", api_document_do, ROLE_OPERATOR },
-    { "GET", "/api/v1/receipts", api_receipts, ROLE_VIEWER },
-    { "GET", "/api/v1/jobs", api_jobs, ROLE_VIEWER },
-    { "GET", "/api/v1/sessions", api_sessions, ROLE_VIEWER },
-    { "POST", "/api/v1/partners/*/call", api_partner_call, ROLE_OPERATOR },
-    { "POST", "/api/v1/partners/*/test", api_partner_test, ROLE_OPERATOR },
-    { "POST", "/api/v1/partners/*/certificates", api_exchange, ROLE_OPERATOR },
-    { "POST", "/api/v1/trust-lists/*", api_trust_list, ROLE_ADMIN },
-    { "GET", "/api/v1/exchange", api_exchange_pending, ROLE_VIEWER },
-    { "GET", "/api/v1/session", api_session, ROLE_VIEWER },
-    { "POST", "/api/v1/session", api_session_post, ROLE_NONE },
-    { "DELETE", "/api/v1/session", api_session_delete, ROLE_VIEWER },
-    { "POST", "/api/v1/session/password", api_session_password, ROLE_VIEWER },
-    { "GET", "/api/v1/users", api_users, ROLE_ADMIN },
-    { "POST", "/api/v1/users", api_user_add, ROLE_ADMIN },
-    { "POST", "/api/v1/users/*/password", api_user_password, ROLE_ADMIN },
-    { "POST", "/api/v1/users/*/role", api_user_role, ROLE_ADMIN },
-    { "DELETE", "/api/v1/users/*", api_user_delete, ROLE_ADMIN },
-    { "GET", "/api/v1/tokens", api_tokens, ROLE_ADMIN },
-    { "POST", "/api/v1/tokens", api_token_add, ROLE_ADMIN },
-    { "DELETE", "/api/v1/tokens/*", api_token_delete, ROLE_ADMIN },
-    { "GET", "/api/v1/audit", api_audit_lines, ROLE_VIEWER },
-    { "GET", "/api/v1/trace", api_trace, ROLE_OPERATOR },
-};
 
 bool api_path_match(const char *pattern, const char *path, struct arena *a,
                     const char *arg[API_ARGS_MAX])
@@ -62,7 +12,7 @@ bool api_path_match(const char *pattern, const char *path, struct arena *a,
     while (*pattern != '\0' && *path != '\0') {
         size_t n = strcspn(path, "/");
 
-        if (*pattern != '*') {
+        if (*pattern != '{') {
             if (*pattern++ != *path++)
                 return false;
             continue;
@@ -72,7 +22,8 @@ bool api_path_match(const char *pattern, const char *path, struct arena *a,
         arg[found++] = arena_copy(a, span_of(path, n));
         if (arg[found - 1] == NULL)
             return false;
-        pattern++;
+        pattern += strcspn(pattern, "}");
+        pattern += *pattern == '}';
         path += n;
     }
     return *pattern == '\0' && *path == '\0';
@@ -82,12 +33,12 @@ bool api_path_match(const char *pattern, const char *path, struct arena *a,
 static const struct api_route *find(struct http_request *r, const char *arg[API_ARGS_MAX],
                                     const char **other)
 {
-    for (size_t i = 0; i < COUNT_OF(routes); i++) {
-        if (!api_path_match(routes[i].pattern, r->path, &r->arena, arg))
+    for (size_t i = 0; i < api_routes_n; i++) {
+        if (!api_path_match(api_routes[i].pattern, r->path, &r->arena, arg))
             continue;
-        if (strcmp(routes[i].method, r->method) == 0)
-            return &routes[i];
-        *other = routes[i].method;
+        if (strcmp(api_routes[i].method, r->method) == 0)
+            return &api_routes[i];
+        *other = api_routes[i].method;
     }
     return NULL;
 }
@@ -118,7 +69,9 @@ static void refuse(struct api_call *c, const char *why, const char *text)
 static bool allowed(struct api_call *c, const struct api_route *route)
 {
     /* a path that leads nowhere is told only to those who may know */
-    enum api_role needed = route != NULL ? route->role : ROLE_VIEWER;
+    enum api_role needed = route == NULL               ? ROLE_VIEWER
+                           : route->role != ROLE_UNSET ? route->role
+                                                       : ROLE_ADMIN;
 
     if (!c->conn->local && !c->api->tls && !api_host_is_loopback(http_header(c->r, "Host"))) {
         refuse(c, "host", "the Host header must be the loopback address of admin.listen");

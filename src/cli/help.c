@@ -1,4 +1,5 @@
 /* help: made of the table of commands, as is docs/cli.md. */
+#include "api/api.h"
 #include "cli/cli.h"
 
 /* ---- for the terminal ------------------------------------------------------------------- */
@@ -107,6 +108,15 @@ static void markdown(FILE *f)
     }
 }
 
+static int openapi(void)
+{
+    json_t *v = cli_have(api_openapi_make());
+
+    cli_print_json(v);
+    json_decref(v);
+    return CLI_DONE;
+}
+
 static int run(struct cli *c)
 {
     const struct cli_command *cmd;
@@ -119,6 +129,8 @@ static int run(struct cli *c)
         cli_man(stdout);
         return CLI_DONE;
     }
+    if (cli_flag(c, "openapi"))
+        return openapi();
     if (c->args_n == 0) {
         overview(stdout);
         return CLI_DONE;
@@ -132,6 +144,7 @@ static int run(struct cli *c)
 static const struct cli_option help_options[] = {
     { 0, "markdown", NULL, "print docs/cli.md" },
     { 0, "man", NULL, "print the manual page waybill(1)" },
+    { 0, "openapi", NULL, "print docs/openapi.json, the OpenAPI document of the admin API" },
 };
 
 const struct cli_command cmd_help = {

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+import openapi
 import scene
 import waybill
 from oftp import File
@@ -26,7 +27,9 @@ def tcp(plant, method, path, *, token=True, headers=None, body=None):
     try:
         c.request(method, path, body, headers)
         r = c.getresponse()
-        return r.status, r.read()
+        answer = r.read()
+        openapi.check(method, path, r.status, answer)
+        return r.status, answer
     finally:
         c.close()
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import openapi
 import waybill
 from scene import Relation, query
 
@@ -32,8 +33,10 @@ def tcp(plant, method, path, body=None, **headers):
         r = c.getresponse()
         octets = r.read()
         try:
-            return r.status, r.headers, json.loads(octets)
-        except ValueError:
+            value = json.loads(octets)
+            openapi.check(method, path, r.status, octets)
+            return r.status, r.headers, value
+        except json.JSONDecodeError:
             return r.status, r.headers, octets
     finally:
         c.close()
@@ -209,7 +212,7 @@ def test_commands_of_tokens(plant):
     assert mine['made_by'].startswith('local:')
     command(plant, 'tokens', 'add', 'erp', '--role', 'viewer', check=1)
     command(plant, 'tokens', 'add', 'old', '--role', 'viewer', '--expires', '2020-01-01', check=1)
-    brief = command(plant, 'tokens', 'add', 'brief', '--role', 'viewer', '--expires', '500ms')
+    brief = command(plant, 'tokens', 'add', 'brief', '--role', 'viewer', '--expires', '4s')
     brief = {'Authorization': f'Bearer {brief.stdout.strip()}'}
     waybill.wait_until(lambda: tcp(plant, 'GET', '/api/v1/documents', **brief)[0] == 401)
     command(plant, 'tokens', 'delete', 'erp')

@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import time
 
+import openapi
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SANITIZER = re.compile(r'(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|'
                        r'FATAL: ThreadSanitizer|runtime error:|Assertion .* failed)')
@@ -407,9 +409,11 @@ class Gateway:
                 headers = {'Content-Type': 'application/json', **(headers or {})}
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
-            return response.status, response.read()
+            answer = response.read()
         finally:
             connection.close()
+        openapi.check(method, path, response.status, answer)
+        return response.status, answer
 
     def get(self, path, status=200):
         """A GET whose answer is JSON."""

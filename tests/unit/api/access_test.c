@@ -132,15 +132,15 @@ static void test_routes_take_segments_not_parts_of_them(void **state)
     assert_true(api_path_match("/healthz", "/healthz", &a, arg));
     assert_false(api_path_match("/healthz", "/healthz/", &a, arg));
     assert_false(api_path_match("/healthz", "/health", &a, arg));
-    assert_true(api_path_match("/d/*/raw", "/d/17/raw", &a, arg));
+    assert_true(api_path_match("/d/{id}/raw", "/d/17/raw", &a, arg));
     assert_string_equal(arg[0], "17");
-    assert_true(api_path_match("/c/*/*", "/c/process/a.b-c", &a, arg));
+    assert_true(api_path_match("/c/{kind}/{name}", "/c/process/a.b-c", &a, arg));
     assert_string_equal(arg[0], "process");
     assert_string_equal(arg[1], "a.b-c");
-    assert_false(api_path_match("/c/*/*", "/c/process/", &a, arg));
-    assert_false(api_path_match("/c/*/*", "/c//x", &a, arg));
-    assert_false(api_path_match("/c/*/*", "/c/process", &a, arg));
-    assert_false(api_path_match("/c/*", "/c/process/x", &a, arg));
+    assert_false(api_path_match("/c/{kind}/{name}", "/c/process/", &a, arg));
+    assert_false(api_path_match("/c/{kind}/{name}", "/c//x", &a, arg));
+    assert_false(api_path_match("/c/{kind}/{name}", "/c/process", &a, arg));
+    assert_false(api_path_match("/c/{kind}", "/c/process/x", &a, arg));
     arena_free(&a);
 }
 
