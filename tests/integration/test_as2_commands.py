@@ -2,6 +2,7 @@
 connections after a reload."""
 
 import re
+import socket
 import time
 
 import as2
@@ -57,12 +58,13 @@ def test_the_certificates_of_both_sides_are_probe(plant, tmp_path):
 
 
 def test_a_partner_with_both_protocols_is_tested_in_both(plant):
-    with Out(plant) as p, as2.Server() as nobody:
-        nobody.stop()
+    with socket.create_server(('127.0.0.1', 0)) as nobody:
+        port = nobody.getsockname()[1]
+    with Out(plant) as p:
         scene.apply(plant, scene.identity('both-us', 'O0013US'), {
             **p.relation.partner_component(), 'oftp2': {
                 'odette_id': 'O0013BOTH', 'password': 'PW', 'host': '127.0.0.1',
-                'port': nobody.port, 'identity': 'both-us'}})
+                'port': port, 'identity': 'both-us'}})
         steps = probe(p, False)
         assert {k: s['ok'] for k, s in steps.items()} == {
             'connect': False, 'AS2 connect': True, 'AS2 HEAD': True}
