@@ -27,7 +27,8 @@ MUST_CHECK bool open_entity(struct as2_open *o, const struct mime_head *h, struc
 /* An entity pushed in, header block and all. NULL with *err. */
 struct sink *open_entity_sink(struct as2_open *o, bool headerless, struct err *err);
 
-/* open_layer.c: encrypted or compressed, found out by what is in it. */
+/* open_layer.c: encrypted, compressed, or signed with the content inside ("opaque"), found out by
+ * what is in it. */
 MUST_CHECK bool open_layer(struct as2_open *o, const struct mime_value *type,
                            struct sink **body, struct err *err);
 /* open_signed.c: multipart/signed. */
@@ -67,6 +68,9 @@ MUST_CHECK bool guard_write(struct as2_open *o, struct guard *g, struct span oct
 MUST_CHECK bool guard_end(struct as2_open *o, struct guard *g, struct err *err);
 /* False with the failure that was kept. */
 MUST_CHECK bool guard_verdict(const struct guard *g, struct err *err);
+/* The same for signed content, once its signature was looked at. */
+MUST_CHECK bool open_signed_content(const struct as2_open *o, const struct guard *g,
+                                    struct err *err);
 static inline void guard_free(struct guard *g)
 {
     sink_free(g->inner);

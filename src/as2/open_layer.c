@@ -1,5 +1,5 @@
-/* Encrypted and compressed layers. Which of the two is decided by the object itself: smime-type may
- * be missing, and may lie (as2.md 2.1). */
+/* Encrypted and compressed layers, and signed ones with the content inside ("opaque"). Which of them
+ * is decided by the object itself: smime-type may be missing, and may lie (as2.md 2.1). */
 #include "as2/open_int.h"
 
 #include "base/pipe.h"
@@ -14,7 +14,8 @@ struct layer {
     struct sink sink; /* the first member */
     struct as2_open *o;
     struct stage *stage;
-    const char *announced; /* smime-type; may be NULL */
+    const char *announced; /* smime-type; may be NULL         */
+    const char *micalg;    /* signed: the digests it announces */
     enum cms_kind kind;
     bool known;
     struct guard inner;
@@ -26,16 +27,27 @@ static bool is_encrypted(const struct layer *l)
     return l->known && (l->kind == CMS_ENVELOPED || l->kind == CMS_AUTH_ENVELOPED);
 }
 
+static bool is_signed(const struct layer *l)
+{
+    return l->known && l->kind == CMS_SIGNED;
+}
+
 /* ---- what went wrong ---------------------------------------------------------------------- */
 
 static enum as2_fault fault_of(const struct layer *l)
 {
     const char *said = l->announced != NULL ? l->announced : "";
 
+    if (strcasecmp(said, "certs-only") == 0 && (!l->known || is_signed(l)))
+        return AS2_UNEXPECTED;
     if (l->known)
-        return is_encrypted(l) ? AS2_DECRYPTION : AS2_DECOMPRESSION;
+        return is_encrypted(l) ? AS2_DECRYPTION
+               : is_signed(l)  ? AS2_INTEGRITY
+                               : AS2_DECOMPRESSION;
     if (strcasecmp(said, "enveloped-data") == 0 || strcasecmp(said, "authEnveloped-data") == 0)
         return AS2_DECRYPTION;
+    if (strcasecmp(said, "signed-data") == 0)
+        return AS2_INTEGRITY;
     return strcasecmp(said, "compressed-data") == 0 ? AS2_DECOMPRESSION : AS2_UNEXPECTED;
 }
 
@@ -74,6 +86,22 @@ static bool content_verdict(struct layer *l, struct err *err)
     return REFUSE(err, AS2_DECRYPTION, "enveloped data: it cannot be decrypted");
 }
 
+/* As for multipart/signed: what is wrong inside is told only when the signature is right. */
+static bool signed_verdict(struct layer *l, struct err *err)
+{
+    uint8_t *signature;
+    size_t n;
+    bool ok;
+
+    if (!digests_end(&l->o->digests, err) || !guard_end(l->o, &l->inner, err) ||
+        !cms_open_signature(l->stage, &signature, &n, err))
+        return false;
+    ok = open_verify(l->o, l->micalg, span_of(signature, n), err) &&
+         open_signed_content(l->o, &l->inner, err);
+    free(signature);
+    return ok;
+}
+
 /* ---- what it is --------------------------------------------------------------------------- */
 
 static bool misplaced(const struct layer *l, struct err *err)
@@ -90,13 +118,28 @@ static bool misplaced(const struct layer *l, struct err *err)
         return found->compressed &&
                !REFUSE(err, AS2_DECOMPRESSION, "the message is compressed twice");
     case CMS_SIGNED:
-        return !REFUSE(err, AS2_UNEXPECTED,
-                       "signed data of its own (opaque signature, or certificates only) is not "
-                       "supported, multipart/signed is");
+        return found->is_signed && !REFUSE(err, AS2_UNEXPECTED, "the message is signed twice");
     case CMS_DATA:
         break;
     }
-    return !REFUSE(err, AS2_UNEXPECTED, "data that is neither encrypted nor compressed");
+    return !REFUSE(err, AS2_UNEXPECTED,
+                   "data that is neither encrypted, compressed nor signed");
+}
+
+/* What it announces stands in front, so there is no guessing as with multipart/signed; a signer who
+ * uses another digest all the same costs a second pass. */
+static bool begin_digests(struct layer *l, struct err *err)
+{
+    int nids[AS2_DIGESTS_MAX];
+    size_t n = cms_open_digests(l->stage, nids, COUNT_OF(nids));
+    const char *names = "";
+
+    for (size_t i = 0; names != NULL && i < n; i++)
+        names = arena_printf(&l->o->arena, "%s%s,", names, as2_digest_name(nids[i], false));
+    if (names == NULL)
+        return NO_MEMORY(err);
+    l->micalg = names;
+    return open_digests(l->o, names, err);
 }
 
 /* The kind is known: from now on so is what is inside. */
@@ -110,6 +153,9 @@ static bool begin(struct layer *l, struct err *err)
     found->encrypted = found->encrypted || is_encrypted(l);
     found->aead = found->aead || l->kind == CMS_AUTH_ENVELOPED;
     found->compressed = found->compressed || l->kind == CMS_COMPRESSED;
+    found->is_signed = found->is_signed || is_signed(l);
+    if (is_signed(l) && !begin_digests(l, err))
+        return false;
     l->inner.inner = open_entity_sink(l->o, is_encrypted(l) && l->o->o.headerless, err);
     return l->inner.inner != NULL;
 }
@@ -138,6 +184,12 @@ static void note_cipher(struct layer *l)
         (void)text_copy(l->o->found.cipher, sizeof(l->o->found.cipher), layers[0].algorithm);
 }
 
+static bool content(struct layer *l, struct span octets, struct err *err)
+{
+    return (!is_signed(l) || digests_update(&l->o->digests, octets, err)) &&
+           guard_write(l->o, &l->inner, octets, err);
+}
+
 static bool pump(struct layer *l, struct span in, bool last, struct err *err)
 {
     enum flow f = FLOW_OUT;
@@ -156,7 +208,7 @@ static bool pump(struct layer *l, struct span in, bool last, struct err *err)
         }
         if (fresh && is_encrypted(l))
             note_cipher(l);
-        if (n > 0 && !guard_write(l->o, &l->inner, span_of(l->buffer, n), err))
+        if (n > 0 && !content(l, span_of(l->buffer, n), err))
             return false;
         if (f == FLOW_FAIL)
             return layer_failed(l, err);
@@ -173,8 +225,11 @@ static bool layer_end(struct sink *s, struct err *err)
 {
     struct layer *l = (struct layer *)s;
 
-    return pump(l, span_of(NULL, 0), true, err) && guard_end(l->o, &l->inner, err) &&
-           content_verdict(l, err);
+    if (!pump(l, span_of(NULL, 0), true, err))
+        return false;
+    if (is_signed(l))
+        return signed_verdict(l, err);
+    return guard_end(l->o, &l->inner, err) && content_verdict(l, err);
 }
 
 static void layer_free(struct sink *s)
@@ -196,6 +251,7 @@ bool open_layer(struct as2_open *o, const struct mime_value *type, struct sink *
                                               .cipher_allowed = o->o.cipher_allowed,
                                               .content_max = o->o.content_max,
                                               .one_layer = true,
+                                              .unverified = true,
                                               .trailing_max = TRAILING_MAX };
     struct layer *l = calloc(1, sizeof(*l));
 

@@ -149,11 +149,11 @@ static bool signed_write(struct sink *s, struct span octets, struct err *err)
 }
 
 /* What is said here of the content is no longer to be doubted: a signature is right. */
-static bool content_verdict(const struct signed_data *d, struct err *err)
+bool open_signed_content(const struct as2_open *o, const struct guard *g, struct err *err)
 {
-    if (guard_verdict(&d->inner, err))
+    if (guard_verdict(g, err))
         return true;
-    if (err->kind == FAIL_PEER && d->o->found.trusted) {
+    if (err->kind == FAIL_PEER && o->found.trusted) {
         err->kind = FAIL_TRUST;
         err->wire = AS2_UNEXPECTED;
     }
@@ -174,7 +174,8 @@ static bool signed_end(struct sink *s, struct err *err)
     if (!mime_decode_octets(d->encoding, span_of(d->signature, d->signature_n), &signature, &n,
                             err))
         return malformed(err);
-    ok = open_verify(d->o, d->micalg, span_of(signature, n), err) && content_verdict(d, err);
+    ok = open_verify(d->o, d->micalg, span_of(signature, n), err) &&
+         open_signed_content(d->o, &d->inner, err);
     free(signature);
     return ok;
 }

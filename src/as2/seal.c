@@ -124,29 +124,32 @@ static bool add_payload(struct sealer *s, struct err *err)
 
 /* ---- compression and encryption ----------------------------------------------------------- */
 
-static bool add_compressed(struct sealer *s, bool within, struct err *err)
+/* A CMS object that the stage makes. */
+static bool add_cms(struct sealer *s, struct stage *st, const char *type,
+                    const char *disposition, bool within, struct err *err)
 {
     bool base64 = within && s->o->base64_layers;
 
-    if (!add(s, cms_compress_new(err)) ||
-        !set_head(s, "application/pkcs7-mime; smime-type=compressed-data; name=smime.p7z",
-                  base64 ? "base64" : "binary", "attachment; filename=smime.p7z", err))
-        return false;
-    if (base64 && !add_base64(s, err))
-        return false;
-    return !within || add_entity(s, false, err);
+    return add(s, st) && set_head(s, type, base64 ? "base64" : "binary", disposition, err) &&
+           (!base64 || add_base64(s, err)) && (!within || add_entity(s, false, err));
+}
+
+static bool add_compressed(struct sealer *s, bool within, struct err *err)
+{
+    return add_cms(s, cms_compress_new(err),
+                   "application/pkcs7-mime; smime-type=compressed-data; name=smime.p7z",
+                   "attachment; filename=smime.p7z", within, err);
 }
 
 static bool add_encrypted(struct sealer *s, struct err *err)
 {
     bool aead = EVP_CIPHER_get_mode(s->o->encrypt->cipher) == EVP_CIPH_GCM_MODE;
 
-    return add(s, cms_encrypt_new(s->o->encrypt, err)) &&
-           set_head(
-               s,
-               aead ? "application/pkcs7-mime; smime-type=authEnveloped-data; name=smime.p7m"
-                    : "application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m",
-               "binary", "attachment; filename=smime.p7m", err);
+    return add_cms(s, cms_encrypt_new(s->o->encrypt, err),
+                   aead
+                       ? "application/pkcs7-mime; smime-type=authEnveloped-data; name=smime.p7m"
+                       : "application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m",
+                   "attachment; filename=smime.p7m", false, err);
 }
 
 /* ---- signature ---------------------------------------------------------------------------- */
@@ -264,6 +267,19 @@ static bool add_signed(struct sealer *s, bool within, struct err *err)
            (!within || add_entity(s, false, err));
 }
 
+/* The content goes through twice: its digests for the MIC, and into the object. */
+static bool add_opaque(struct sealer *s, bool within, struct err *err)
+{
+    struct cms_sign_options whole = *s->o->sign;
+    struct frame f = { .digests = &s->digests };
+
+    whole.detached = false;
+    return add(s, frame_new(&f, err)) &&
+           add_cms(s, cms_sign_new(&whole, err),
+                   "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m",
+                   "attachment; filename=smime.p7m", within, err);
+}
+
 /* ---- the stage ---------------------------------------------------------------------------- */
 
 static bool add_layers(struct sealer *s, struct err *err)
@@ -277,7 +293,8 @@ static bool add_layers(struct sealer *s, struct err *err)
             return false;
     if (!add_payload(s, err) || (before && !add_compressed(s, true, err)))
         return false;
-    if (o->sign != NULL && !add_signed(s, after || o->encrypt != NULL, err))
+    if (o->sign != NULL &&
+        !(o->opaque ? add_opaque : add_signed)(s, after || o->encrypt != NULL, err))
         return false;
     if (after && !add_compressed(s, o->encrypt != NULL, err))
         return false;

@@ -14,11 +14,12 @@ struct as2_seal_options {
     const char *content_type; /* with parameters, one line */
     const char *file_name;    /* UTF-8; NULL: no Content-Disposition  */
     bool base64;              /* payload, signature: else binary payload, base64 signature */
-    bool base64_layers;       /* compressed and encrypted entities within others, too  */
+    bool base64_layers;       /* compressed, encrypted, opaque entities within others, too */
     bool binary_signature;    /* signature part with Content-Transfer-Encoding: binary  */
     const struct cms_sign_options *sign; /* NULL: not signed; detached is set here */
-    bool legacy_names;                   /* RFC 3851: micalg=sha256 */
-    enum as2_compress compress;          /* without signature BEFORE and AFTER are the same */
+    bool opaque;                /* SignedData around the content, not multipart/signed */
+    bool legacy_names;          /* RFC 3851: micalg=sha256 */
+    enum as2_compress compress; /* without signature BEFORE and AFTER are the same */
     const struct cms_encrypt_options *encrypt; /* NULL: not encrypted */
     const char *boundary;                      /* of multipart/signed: random, legal */
     /* the digests of the MIC's source to be made; the first is what will be asked for */

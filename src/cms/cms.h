@@ -118,6 +118,9 @@ struct cms_open_options {
      * are opened. Another in the place of one is refused with that one's fault. NULL: see below. */
     const enum cms_kind *want;
     size_t want_n;
+    /* SignedData's content comes out neither digested nor verified: with cms_open_digests() and
+     * cms_open_signature() that is the caller's to do. One without content is refused. */
+    bool unverified;
 };
 
 /* How much of a failure may be told to who sent the message. What comes out of a CBC cipher may have
@@ -140,6 +143,14 @@ struct stage *cms_open_new(const struct cms_open_options *o, struct err *err);
 size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers);
 /* After failure. */
 enum cms_doubt cms_open_doubt(const struct stage *st);
+
+/* Of the outermost layer, opened .unverified, once it is known to be CMS_SIGNED: the digests that it
+ * announces and we know, max at most. How many. */
+size_t cms_open_digests(const struct stage *st, int *nids, size_t max);
+/* The same after FLOW_END: the SignedData without its content, for cms_verify_digests(). Given:
+ * free(). */
+MUST_CHECK bool cms_open_signature(const struct stage *st, uint8_t **out, size_t *out_n,
+                                   struct err *err);
 
 /* A detached signature over content that was digested elsewhere is verified by feeding the content
  * through this stage (it comes out unchanged) and the SignedData at the end. AS2 needs it. */

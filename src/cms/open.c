@@ -1,5 +1,5 @@
 /* Opening: layer upon layer, as they are found, each feeding the next through a buffer. */
-#include "cms/peel.h"
+#include "cms/signature.h"
 
 #include <openssl/err.h>
 
@@ -310,4 +310,29 @@ size_t cms_open_layers(const struct stage *st, const struct cms_layer **layers)
 enum cms_doubt cms_open_doubt(const struct stage *st)
 {
     return ((const struct opened *)st)->doubt;
+}
+
+size_t cms_open_digests(const struct stage *st, int *nids, size_t max)
+{
+    const struct open *op = (const struct open *)st;
+
+    return signature_digests(grow_span(&op->peel[0].walk.head), nids, max);
+}
+
+bool cms_open_signature(const struct stage *st, uint8_t **out, size_t *out_n, struct err *err)
+{
+    const struct walk *w = &((const struct open *)st)->peel[0].walk;
+    const struct form form = { CMS_SIGNED, grow_span(&w->head), grow_span(&w->inner),
+                               grow_span(&w->tail), NULL };
+    struct der d = { 0 };
+    uint8_t *made;
+    size_t n = 0;
+
+    form_der(&d, &form);
+    made = der_done(&d, &n);
+    if (made == NULL)
+        return NO_MEMORY(err);
+    *out = made;
+    *out_n = n;
+    return true;
 }

@@ -24,14 +24,8 @@ struct signed_data {
 static bool add_digest(struct signed_data *s, int nid, struct err *err)
 {
     const EVP_MD *md = cms_digest(nid);
-    BIO *bio;
+    BIO *bio = BIO_new(BIO_f_md());
 
-    for (size_t i = 0; i < s->n; i++)
-        if (s->nid[i] == nid)
-            return true;
-    if (md == NULL || s->n == DIGESTS_MAX)
-        return true; /* a signer who needs it will not verify */
-    bio = BIO_new(BIO_f_md());
     /* BIO_set_md() would cast const away, as the compiler is told to report */
     if (bio == NULL || BIO_ctrl(bio, BIO_C_SET_MD, 0, (void *)(uintptr_t)md) <= 0 ||
         BIO_get_md_ctx(bio, &s->ctx[s->n]) <= 0) {
@@ -44,32 +38,14 @@ static bool add_digest(struct signed_data *s, int nid, struct err *err)
     return true;
 }
 
-/* head: version, SET OF AlgorithmIdentifier, in any BER. Any identifier in the set that names a
- * digest is taken for one. */
 static bool announced(struct signed_data *s, struct span head, struct err *err)
 {
-    struct ber b = { 0 };
-    struct ber_event ev;
-    struct span rest = head;
+    int nids[DIGESTS_MAX];
+    size_t n = signature_digests(head, nids, DIGESTS_MAX);
 
-    if (!ber_pass(&rest))
-        return true;
-    while (ber_next(&b, &rest, &ev) != BER_DONE && ev.what != BER_MORE && ev.what != BER_BAD) {
-        ASN1_OBJECT *o;
-        const unsigned char *at = rest.p - (ev.what == BER_BEGIN ? ev.raw.n : 0);
-
-        if (ev.what == BER_BEGIN && ev.id == BER_OID && ev.depth == 2) {
-            o = d2i_ASN1_OBJECT(NULL, &at, (long)((head.p + head.n) - at));
-            if (o != NULL && !add_digest(s, OBJ_obj2nid(o), err)) {
-                ASN1_OBJECT_free(o);
-                return false;
-            }
-            ASN1_OBJECT_free(o);
-        }
-        if (ev.what == BER_OCTETS)
-            ber_take(&b, &rest, ev.raw.n);
-    }
-    ERR_clear_error();
+    for (size_t i = 0; i < n; i++)
+        if (!add_digest(s, nids[i], err))
+            return false;
     return true;
 }
 

@@ -34,11 +34,11 @@ static void data_free(struct peel *p)
 static const struct peel_ops peel_data = { data_begin, data_content, data_flush, data_begin,
                                            data_free };
 
-static const struct peel_ops *ops_of(enum cms_kind kind)
+static const struct peel_ops *ops_of(const struct peel *p)
 {
-    switch (kind) {
+    switch (p->walk.kind) {
     case CMS_SIGNED:
-        return &peel_signed;
+        return p->o->unverified ? &peel_data : &peel_signed;
     case CMS_ENVELOPED:
     case CMS_AUTH_ENVELOPED:
         return &peel_enveloped;
@@ -86,11 +86,11 @@ static bool head_known(struct peel *p, struct err *err)
     if (!is_wanted(p))
         return unwanted(p, cms_kind_name(p->walk.kind), err);
     /* Certificates travel as SignedData of nothing: only that may lack its content. */
-    if (p->walk.absent && !p->detached && p->walk.kind != CMS_SIGNED)
+    if (p->walk.absent && !p->detached && (p->walk.kind != CMS_SIGNED || p->o->unverified))
         return REFUSE(err, CMS_FORMAT, "%s: the content is missing",
                       cms_kind_name(p->walk.kind));
     p->likely = false;
-    p->ops = ops_of(p->walk.kind);
+    p->ops = ops_of(p);
     return p->ops->begin(p, err);
 }
 

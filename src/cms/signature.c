@@ -48,6 +48,44 @@ struct span signature_infos(struct span tail)
     return tail;
 }
 
+static size_t add_digest(int nid, int *nids, size_t n, size_t max)
+{
+    if (cms_digest(nid) == NULL || n == max)
+        return n; /* a signer who needs it will not verify */
+    for (size_t i = 0; i < n; i++)
+        if (nids[i] == nid)
+            return n;
+    nids[n] = nid;
+    return n + 1;
+}
+
+/* head: version, SET OF AlgorithmIdentifier. Any identifier in the set that names a digest is taken
+ * for one. */
+size_t signature_digests(struct span head, int *nids, size_t max)
+{
+    struct ber b = { 0 };
+    struct ber_event ev;
+    struct span rest = head;
+    size_t n = 0;
+
+    if (!ber_pass(&rest))
+        return 0;
+    while (ber_next(&b, &rest, &ev) != BER_DONE && ev.what != BER_MORE && ev.what != BER_BAD) {
+        ASN1_OBJECT *o;
+        const unsigned char *at = rest.p - (ev.what == BER_BEGIN ? ev.raw.n : 0);
+
+        if (ev.what == BER_BEGIN && ev.id == BER_OID && ev.depth == 2) {
+            o = d2i_ASN1_OBJECT(NULL, &at, (long)((head.p + head.n) - at));
+            n = add_digest(o != NULL ? OBJ_obj2nid(o) : NID_undef, nids, n, max);
+            ASN1_OBJECT_free(o);
+        }
+        if (ev.what == BER_OCTETS)
+            ber_take(&b, &rest, ev.raw.n);
+    }
+    ERR_clear_error();
+    return n;
+}
+
 static int object_of(const X509_ALGOR *a)
 {
     const ASN1_OBJECT *o = NULL;

@@ -13,6 +13,10 @@ MUST_CHECK bool signature_read(struct peel *p, struct span *in, struct err *err)
 /* Of what stands behind the content (struct walk's tail) the signer infos alone. */
 struct span signature_infos(struct span tail);
 
+/* The digests that SignedData announces (head: struct walk's, in any BER) and we know, each once,
+ * max at most. How many. */
+size_t signature_digests(struct span head, int *nids, size_t max);
+
 int signer_digest(const CMS_SignerInfo *si);
 /* Whether si names this certificate as its signer's. */
 bool signer_names(CMS_SignerInfo *si, X509 *cert);

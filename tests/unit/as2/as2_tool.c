@@ -4,7 +4,7 @@
  *   as2_tool seal [--sign CERT KEY] [--encrypt CERT]... [--compress before|after] [options]
  *     the message as an entity: header lines, an empty line, the body. MICs on standard error
  *     --type T --file-name N --digest D --cipher C --boundary B --base64 --base64-layers
- *     --binary-signature --pss --no-attributes --no-certificates --key-identifier --legacy
+ *     --binary-signature --opaque --pss --no-attributes --no-certificates --key-identifier --legacy
  *   as2_tool open [--key CERT KEY]... [--signer CERT]... [options]
  *     the payload; what was found on standard error, "name: value" a line
  *     --also DIGEST (digest_besides) --unpack --headerless --max N --chunk N */
@@ -28,7 +28,7 @@ static struct {
     const char *type, *file_name, *compress, *boundary;
     const EVP_MD *digest;
     const EVP_CIPHER *cipher;
-    bool base64, base64_layers, binary_signature, pss, no_attributes, no_certificates;
+    bool base64, base64_layers, binary_signature, opaque, pss, no_attributes, no_certificates;
     bool key_identifier, legacy, unpack, headerless;
     int also;
     uint64_t max;
@@ -79,6 +79,7 @@ static bool flag(const char *a)
         { "--base64", &args.base64 },
         { "--base64-layers", &args.base64_layers },
         { "--binary-signature", &args.binary_signature },
+        { "--opaque", &args.opaque },
         { "--pss", &args.pss },
         { "--no-attributes", &args.no_attributes },
         { "--no-certificates", &args.no_certificates },
@@ -235,6 +236,7 @@ static int seal(void)
                                         .base64_layers = args.base64_layers,
                                         .binary_signature = args.binary_signature,
                                         .sign = args.keys_n > 0 ? &sign : NULL,
+                                        .opaque = args.opaque,
                                         .legacy_names = args.legacy,
                                         .compress = compression(),
                                         .encrypt = args.certs_n > 0 ? &encrypt : NULL,

@@ -108,6 +108,28 @@ struct bytes entity_signed(struct bytes part)
     return entity_signed_as(part, &partner, NID_sha256, "micalg=sha-256; ");
 }
 
+struct bytes entity_opaque_as(struct bytes part, const struct cms_sign_options *o)
+{
+    struct err err = { 0 };
+    struct bytes made;
+    uint8_t *p;
+    size_t n;
+
+    assert_true(cms_sign_octets(o, bytes_span(&part), &p, &n, &err));
+    made = entity_of(OPAQUE_HEAD, span_of(p, n));
+    bytes_free(&part);
+    free(p);
+    return made;
+}
+
+struct bytes entity_opaque(struct bytes part)
+{
+    struct cms_sign_options o = sign_options(&partner, cms_digest(NID_sha256));
+
+    o.include_certificates = true;
+    return entity_opaque_as(part, &o);
+}
+
 struct message message_from(struct bytes entity)
 {
     const uint8_t *end = memmem(entity.p, entity.n, "\r\n\r\n", 4);

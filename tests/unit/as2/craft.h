@@ -16,6 +16,9 @@ struct bytes entity_compressed(struct bytes inner);
 struct bytes entity_signed_as(struct bytes part, const struct cms_signer *signer, int nid,
                               const char *micalg);
 struct bytes entity_signed(struct bytes part);
+/* SignedData with the part inside; so too with what the signer's options are to be. */
+struct bytes entity_opaque(struct bytes part);
+struct bytes entity_opaque_as(struct bytes part, const struct cms_sign_options *o);
 /* multipart/signed around a part and a given SignedData. */
 struct bytes entity_with_signature(struct span part, struct span signature, const char *micalg);
 
@@ -26,6 +29,8 @@ struct message message_from(struct bytes entity);
     "Content-Type: application/pkcs7-mime; smime-type=compressed-data; name=smime.p7z\r\n"     \
     "Content-Transfer-Encoding: binary\r\n"                                                    \
     "Content-Disposition: attachment; filename=smime.p7z\r\n"
+#define OPAQUE_HEAD                                                                            \
+    "Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\r\n"
 #define ENCRYPTED_HEAD                                                                         \
     "Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n"
 
