@@ -38,7 +38,9 @@ void as2_remember(struct gateway *g, struct store_batch *b, const struct listene
     if (number > 0)
         ms = (int64_t)NUMBER_DAYS * 86400000;
     store_add_seen(b, d->identity_key, d->id, now_ms + ms);
-    if (number == 0 || (every > 1 && d->id % (int64_t)every != 0))
+    /* spread: ids go up by the same each time when there is one partner only */
+    if (number == 0 ||
+        (every > 1 && ((uint64_t)d->id * UINT64_C(0x9E3779B97F4A7C15) >> 33) % every != 0))
         return;
     (void)snprintf(prefix, sizeof(prefix), "as2\x1f%s\x1f%s\x1f", d->from, d->to);
     store_trim_seen(b, prefix, number);

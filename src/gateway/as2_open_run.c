@@ -110,9 +110,11 @@ void as2_open_run(struct gateway *g, const struct snapshot *sn, const struct job
                   err.text); /* opened or refused before, or another was faster: look again */
     else if (count_attempt(g, d, atol(as2_prop(d, AS2_ATTEMPTS)), &why)) /* no crash */
         opening_failed(g, j, d, l, err.text);
-    else
+    else {
         log_event(LOG_WARN, "as2.open.count", "document", log_num(d->id), "reason", why.text,
                   NULL);
+        store_hold_job(g->store, j->id, net_wall_ms() + HOLD_MS);
+    }
 out:
     payload_reader_free(raw);
     store_batch_free(b);

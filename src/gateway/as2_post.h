@@ -20,6 +20,8 @@ struct post_outcome {
     int64_t after_ms; /* POST_LATER: Retry-After, else 0 */
     char text[400];   /* "HTTP 503", "connection refused": for events */
 };
+/* .stop of a call; context: struct gateway. */
+bool post_ending(void *context);
 /* call is filled up with how this partner is reached. */
 void post_reach(struct http_call *call, const struct snapshot *sn, const struct partner *p,
                 struct gateway *g);

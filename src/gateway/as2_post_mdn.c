@@ -7,6 +7,8 @@
 enum {
     REFUSED_MAX = 3, /* attempts after 403 and 404 */
     ANSWER_CUT = 64 * 1024,
+    ANSWER_MS = 60000,
+    CALL_MS = 10 * 60000, /* an answer that drips must not hold a sender for ever */
 };
 
 /* Waits, in as2_server.mdn_retry_first: as2.md 4.9. */
@@ -143,10 +145,13 @@ static void call_for(struct gateway *g, const struct snapshot *sn, const struct 
         post_reach(call, sn, p, g);
     else
         call->proxy = "";
+    call->stop = post_ending;
+    call->stop_context = g;
     call->url = as2_mdn_url(d);
     call->public_only = !configured_host(call->url, l, p, a);
     call->stall_ms = g->rt->as2_server.idle_timeout_ms;
-    call->answer_ms = 60000;
+    call->answer_ms = ANSWER_MS;
+    call->timeout_ms = CALL_MS;
     call->answer_max = ANSWER_CUT;
     call->answer_cut = true;
     credentials(call, p, a);

@@ -8,6 +8,7 @@
 enum {
     MISSING_MAX = 3, /* attempts whose 2xx came without the MDN */
     MIB100 = 100 * 1024 * 1024,
+    CALL_MS = 10 * 60000,
 };
 
 /* job.step of JOB_POST. From STEP_MISSING on: to be posted again, and so many answers but one had no
@@ -37,7 +38,7 @@ int64_t post_jitter(int64_t ms)
     return ms - ms / 5 + (int64_t)((double)r / 65535.0 * (double)ms * 0.4);
 }
 
-static bool ending(void *context)
+bool post_ending(void *context)
 {
     const struct gateway *g = context;
 
@@ -60,7 +61,7 @@ void post_reach(struct http_call *call, const struct snapshot *sn, const struct 
     call->proxy = out->cfg->proxy != NULL ? out->cfg->proxy : "";
     call->connect_ms = out->cfg->connect_timeout_ms;
     call->answer_max = POST_ANSWER_MAX;
-    call->stop = ending;
+    call->stop = post_ending;
     call->stop_context = g;
 }
 
@@ -132,7 +133,7 @@ static bool rewind_raw(void *context)
 
 static void call_for(struct posting *x, struct http_call *call)
 {
-    uint64_t size = x->d.raw.size;
+    uint64_t size = x->d.raw.size, rate = x->g->rt->as2_server.min_octets_per_second;
 
     post_reach(call, x->sn, x->p, x->g);
     call->url = x->cfg->url;
@@ -146,6 +147,8 @@ static void call_for(struct posting *x, struct http_call *call)
     call->clear_credentials = true; /* the operator wrote an http URL and a password */
     call->stall_ms = x->g->rt->as2_server.idle_timeout_ms;
     call->answer_ms = x->cfg->answer_timeout_ms + size / MIB100 * 60000;
+    if (rate > 0) /* who reads and answers by drips must not hold a sender for ever */
+        call->timeout_ms = CALL_MS + call->answer_ms + size / rate * 1000;
 }
 
 static bool request(struct posting *x, struct err *err)

@@ -28,7 +28,9 @@ bool as2_mdn_urls(const struct listener *l, const char *wanted, struct arena *a,
     *url = NULL;
     *fallback = configured;
     if (fine && op->mdn_delivery == MDN_URL_ANY_PUBLIC) {
-        *url = u.url;
+        fine = same_host(configured, &u, a) || (out != NULL && same_host(out->url, &u, a)) ||
+               http_url_public(&u, &why);
+        *url = fine ? u.url : NULL;
     } else if (fine && op->mdn_delivery == MDN_URL_PARTNER_HOST) {
         if (same_host(configured, &u, a) || (out != NULL && same_host(out->url, &u, a)))
             *url = u.url;

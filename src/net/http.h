@@ -109,6 +109,9 @@ struct http_url {
  * arena. FAIL_PEER, .wire 400, says what is wrong without repeating it. */
 MUST_CHECK bool http_url_check(const char *url, struct arena *a, struct http_url *out,
                                struct err *err);
+/* as2.md 4.9 rule 4, as far as it can be told without looking the name up: no address that is none of
+ * the public Internet; of ports below 1024 only 80 and 443. FAIL_LOCAL, .wire HTTP_FAIL_FORBIDDEN. */
+bool http_url_public(const struct http_url *url, struct err *err);
 /* Scheme, host and port: credentials for one may be shown to the other. */
 bool http_same_origin(const struct http_url *a, const struct http_url *b);
 

@@ -168,30 +168,35 @@ static bool set_options(CURL *h, struct http_transfer *t, struct curl_slist *hea
 
 /* ---- before the call -------------------------------------------------------------------- */
 
-/* as2.md 4.9 rule 4: what can be told without looking the name up. */
-static bool check_public(const struct http_call *call, struct arena *a, struct err *err)
+bool http_url_public(const struct http_url *url, struct err *err)
 {
     struct addrinfo numeric = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
     struct addrinfo *list = NULL;
-    struct http_url url;
     bool ok = true;
 
-    if (!http_url_check(call->url, a, &url, err)) {
-        err->kind = FAIL_LOCAL;
-        err->wire = HTTP_FAIL_FORBIDDEN;
-        return false;
-    }
-    if (url.port < 1024 && url.port != 80 && url.port != 443)
+    if (url->port < 1024 && url->port != 80 && url->port != 443)
         return FAIL(err, FAIL_LOCAL, HTTP_FAIL_FORBIDDEN,
-                    "port %u is none of HTTP's, and below 1024", (unsigned)url.port);
-    if (getaddrinfo(url.host, NULL, &numeric, &list) == 0) {
+                    "port %u is none of HTTP's, and below 1024", (unsigned)url->port);
+    if (getaddrinfo(url->host, NULL, &numeric, &list) == 0) {
         ok = net_address_public(list->ai_addr);
         freeaddrinfo(list);
     }
     return ok || FAIL(err, FAIL_LOCAL, HTTP_FAIL_FORBIDDEN,
                       "its address %s is none of the public Internet, where only those may be "
                       "called",
-                      url.host);
+                      url->host);
+}
+
+static bool check_public(const struct http_call *call, struct arena *a, struct err *err)
+{
+    struct http_url url;
+
+    if (!http_url_check(call->url, a, &url, err)) {
+        err->kind = FAIL_LOCAL;
+        err->wire = HTTP_FAIL_FORBIDDEN;
+        return false;
+    }
+    return http_url_public(&url, err);
 }
 
 static bool check_call(const struct http_call *call, struct arena *a, struct err *err)

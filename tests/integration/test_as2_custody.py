@@ -1,7 +1,9 @@
 """What is promised when messages race, come again or fail here: as2.md 5.2 to 5.4, 8.6."""
 
 import os
+import socket
 import threading
+import time
 
 import as2
 import as2_scene
@@ -129,3 +131,44 @@ def test_a_duplicate_of_what_failed_in_its_process_gets_no_positive_mdn(plant):
     waybill.wait_until(lambda: [d['state'] for d in r.documents()] == ['failed'] * 2, 20,
                        'the process to fail')
     r.exchange(other.with_field('Disposition-Notification-To', 'me'), fault)
+
+
+def test_a_stop_does_not_wait_for_who_answers_an_mdn_by_drips(tmp_path):
+    """Also where the partner is only written into the operation: as2.md 4.9 rule 5."""
+    with socket.create_server(('127.0.0.1', 0)) as pit, waybill.Gateway(
+            tmp_path / 'own', settings={'as2_server': as2_scene.SERVER,
+                                        'runtime': {'stop_timeout': '1s'}}) as g:
+        url = f'http://127.0.0.1:{pit.getsockname()[1]}/mdn'
+        r = Relation(g, listen=False)
+        scene.apply(g, {'process': r.listener, 'start': {
+            'listen': 'as2-server', 'operation': {
+                'from': {'as2_id': 'Inline', 'signing_certificate': f'as2-{r.key}'},
+                'to': {'identity': r.identity}, 'mdn_url': url}}})
+        peer = as2.Peer('Inline', as2_scene.keys(r.key), r.own, as2_scene.keys('us').cert)
+        m = peer.message(b'x', 'S').with_field('Receipt-Delivery-Option', url)
+        assert m.post(r.url).status == 200
+        pit.settimeout(30)
+        c, _ = pit.accept()
+        with c:
+            c.settimeout(30)
+            assert c.recv(1000)
+            c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
+            drips, over = [], threading.Event()
+
+            def drip():
+                while not over.wait(0.5):
+                    try:
+                        c.sendall(b'.')
+                        drips.append(1)
+                    except OSError:
+                        return
+            t = threading.Thread(target=drip)
+            t.start()
+            try:
+                waybill.wait_until(lambda: drips, 10, 'a drip')
+                begun = time.monotonic()
+                g.stop()
+                assert time.monotonic() - begun < 15 * waybill.slow()
+            finally:
+                over.set()
+                t.join()
