@@ -4,7 +4,7 @@ PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
 BENCH_SIZE ?= 1G
 
-.PHONY: all deps demo test check format fuzz bench interop install clean help
+.PHONY: all deps demo test check format fuzz bench interop deb install clean help
 
 all: $(BUILD)/build.ninja        ## build $(BUILD)/waybill
 	ninja -C $(BUILD)
@@ -47,6 +47,10 @@ interop:                         ## exchange messages with other people's progra
 	scripts/install-deps.sh build test interop
 	$(MAKE) all
 	WAYBILL_BINARY=$(BUILD)/waybill $(PYTHON) tests/interop/run.py
+
+deb: deps                        ## make the Debian package build/waybill_VERSION_ARCH.deb
+	$(MAKE) all
+	scripts/make-deb.sh $(BUILD)
 
 install: all                     ## install (DESTDIR and meson's prefix apply)
 	meson install -C $(BUILD) --no-rebuild
