@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 enum {
-    API_ARGS_MAX = 2,
+    API_ARGS_MAX = 3,
     API_NAME_MAX = 64,
     API_PASSWORD_MIN = 12, /* octets */
     API_PASSWORD_MAX = 256,
@@ -149,8 +149,8 @@ MUST_CHECK bool api_audit(struct api_call *c, const char *what);
 bool api_changes(const struct http_request *r);
 
 /* Families. */
-api_handler api_openapi, api_health, api_ready, api_metrics, api_runtime, api_reload,
-    api_stop_runtime;
+api_handler api_openapi, api_settings, api_versions, api_version, api_diff;
+api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
 api_handler api_apply, api_components, api_component, api_component_delete;
 api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;
@@ -160,7 +160,7 @@ api_handler api_users, api_user_add, api_user_password, api_user_role, api_user_
 api_handler api_tokens, api_token_add, api_token_delete, api_audit_lines;
 api_handler api_session, api_session_post, api_session_delete, api_session_password;
 api_handler api_exchange, api_exchange_pending, api_trust_list; /* exchange.c */
-api_handler api_backup; /* backup.c */
+api_handler api_backup;                                         /* backup.c */
 api_handler api_sessions, api_partner_call, api_partner_test, api_trace;
 
 #endif

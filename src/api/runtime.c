@@ -3,6 +3,7 @@
 #include "net/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void api_health(struct api_call *c)
@@ -69,6 +70,19 @@ void api_runtime(struct api_call *c)
     json_put(&o, "endpoints", endpoints(c));
     json_put_text(&o, "admin", host[0] != '\0' ? admin : NULL);
     json_put_bool(&o, "admin_tls", c->api->tls);
+    api_json(c, 200, o);
+}
+
+void api_settings(struct api_call *c)
+{
+    struct json_out o = json_out_object();
+    char *text = config_runtime_dump(gateway_config(c->gateway));
+
+    if (text == NULL)
+        o.failed = true;
+    else
+        json_put_text(&o, "text", text);
+    free(text);
     api_json(c, 200, o);
 }
 

@@ -73,6 +73,7 @@ enum query {
     Q_EXECUTIONS,
     Q_DEPLOYMENTS,
     Q_DEPLOYMENTS_OF,
+    Q_VERSIONS,
     Q_FIND_SEEN,
     Q_GET_OCTETS,
     Q_HAS_OCTETS,

@@ -317,6 +317,20 @@ bool store_deployments(struct store *s, const char *kind, struct arena *a,
     return read_list(s, &q, deployment_row, sizeof(**list), a, (void **)list, n, err);
 }
 
+bool store_versions(struct store *s, const char *kind, const char *name, struct arena *a,
+                    struct deployment **list, size_t *n, struct err *err)
+{
+    struct conn *c = reader_take(s, err);
+    struct call q;
+
+    if (c == NULL)
+        return false;
+    q = call_of(c, Q_VERSIONS);
+    call_text(&q, kind);
+    call_text(&q, name);
+    return read_list(s, &q, deployment_row, sizeof(**list), a, (void **)list, n, err);
+}
+
 bool store_find_seen(struct store *s, const char *key, int64_t now_ms, int64_t *document_id,
                      struct err *err)
 {

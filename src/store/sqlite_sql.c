@@ -240,6 +240,8 @@ const char *const query_text[QUERIES] = {
                      " outcome, text FROM execution WHERE document_id = ?1 ORDER BY id",
     [Q_DEPLOYMENTS] = NEWEST_DEPLOYMENTS " ORDER BY kind, since, name",
     [Q_DEPLOYMENTS_OF] = NEWEST_DEPLOYMENTS " AND kind = ?1 ORDER BY since, name",
+    [Q_VERSIONS] = "SELECT kind, name, version, since, paused, at_ms, text FROM deployment"
+                   " WHERE kind = ?1 AND name = ?2 ORDER BY version DESC LIMIT 1000",
     [Q_FIND_SEEN] = "SELECT document_id FROM seen WHERE key = ?1 AND forget_ms > ?2",
     [Q_GET_OCTETS] = "SELECT octets FROM octets WHERE key = ?1",
     [Q_HAS_OCTETS] = "SELECT length(octets) FROM octets WHERE key = ?1",

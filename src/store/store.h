@@ -255,6 +255,10 @@ MUST_CHECK bool store_executions(struct store *s, int64_t document_id, struct ar
  * process, then by since. */
 MUST_CHECK bool store_deployments(struct store *s, const char *kind, struct arena *a,
                                   struct deployment **list, size_t *n, struct err *err);
+/* All versions there were of one component, the newest first, at most 1000; n 0: there was none. */
+MUST_CHECK bool store_versions(struct store *s, const char *kind, const char *name,
+                               struct arena *a, struct deployment **list, size_t *n,
+                               struct err *err);
 /* The document that holds this key; 0: none. */
 MUST_CHECK bool store_find_seen(struct store *s, const char *key, int64_t now_ms,
                                 int64_t *document_id, struct err *err);

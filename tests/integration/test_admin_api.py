@@ -147,6 +147,37 @@ def test_problems_of_components(plant):
         assert p['file'] == 'some.yaml' and p['line'] == 2 and p['column'] > 1 and p['text']
 
 
+def test_versions_of_a_component(plant):
+    texts = [f'# kept\npartner: versioned\noftp2:\n  odette_id: O0013VERSIONS\n  password: {p}\n'
+             for p in ('ONE', 'TWO')]
+    for text in texts + texts[1:]:
+        assert plant.request('POST', '/api/v1/components', text)[0] == 200
+    path = '/api/v1/components/partner/versioned'
+    assert [v['version'] for v in plant.get(f'{path}/versions')['versions']] == [2, 1]
+    assert 'ONE' in plant.get(f'{path}/versions/1')['text']
+    d = plant.get(f'{path}/diff')
+    assert (d['from'], d['to']) == (1, 2)
+    changed = [x for x in d['lines'] if x[0] != ' ']
+    assert [x.split() for x in changed] == [['-', 'password:', 'ONE'], ['+', 'password:', 'TWO']]
+    assert [x[1:] for x in d['lines'] if x[0] != '+'] == \
+        plant.get(f'{path}/versions/1')['text'].splitlines()
+    back = plant.get(f'{path}/diff?from=2&to=1')['lines']
+    assert [x[1:] for x in back if x[0] != '-'] == \
+        plant.get(f'{path}/versions/1')['text'].splitlines()
+    assert {x[0] for x in plant.get(f'{path}/diff?from=2&to=2')['lines']} == {' '}
+    plant.request('DELETE', path)
+    assert len(plant.get(f'{path}/versions')['versions']) == 2
+    for wrong, status in ((f'{path}/versions/3', 404), (f'{path}/versions/x', 400),
+                          (f'{path}/diff?from=9', 404), (f'{path}/diff?to=x', 400),
+                          ('/api/v1/components/partner/never/versions', 404),
+                          ('/api/v1/components/animal/x/versions', 400)):
+        assert plant.request('GET', wrong)[0] == status, wrong
+
+
+def test_settings_are_told(plant):
+    assert str(plant.data) in plant.get('/api/v1/settings')['text']
+
+
 def test_search(plant):
     """Each filter alone and together; pages; times."""
     a = Relation(plant)

@@ -128,7 +128,10 @@ def test_good_answers_are_as_described(gateway, authority, tmp_path):
     outbound = r.send(b'out', name='OUT')
     for path in ('/healthz', '/readyz', '/metrics', '/api/v1/openapi.json', '/api/v1/runtime',
                  '/api/v1/components', '/api/v1/components?kind=partner',
-                 f'/api/v1/components/partner/{r.name}', '/api/v1/certificates', '/api/v1/exchange',
+                 f'/api/v1/components/partner/{r.name}', '/api/v1/settings',
+                 f'/api/v1/components/partner/{r.name}/versions',
+                 f'/api/v1/components/partner/{r.name}/versions/1',
+                 f'/api/v1/components/partner/{r.name}/diff', '/api/v1/certificates', '/api/v1/exchange',
                  '/api/v1/listeners', '/api/v1/documents', f'/api/v1/documents/{inbound}',
                  f'/api/v1/documents/{outbound}', f'/api/v1/documents/{inbound}/raw',
                  f'/api/v1/receipts?document={inbound}', '/api/v1/receipts', '/api/v1/jobs',
