@@ -13,7 +13,8 @@ struct arena_block {
     max_align_t octets[];
 };
 
-void *arena_take(struct arena *a, size_t n)
+/* Room for n octets, as they come; NULL: memory is out. */
+static void *reserve(struct arena *a, size_t n)
 {
     const size_t align = _Alignof(max_align_t);
     struct arena_block *b = a->last;
@@ -40,7 +41,15 @@ void *arena_take(struct arena *a, size_t n)
     p = (uint8_t *)b->octets + a->used;
     a->used += n;
     a->total += n;
-    memset(p, 0, n);
+    return p;
+}
+
+void *arena_take(struct arena *a, size_t n)
+{
+    void *p = reserve(a, n);
+
+    if (p != NULL)
+        memset(p, 0, n);
     return p;
 }
 
@@ -58,18 +67,20 @@ char *arena_text(struct arena *a, const char *text)
     return text == NULL ? NULL : arena_copy(a, span_text(text));
 }
 
+/* What fits into the block is printed where it will stay. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+    struct arena_block *b = a->last;
+    size_t room = b == NULL ? 0 : b->cap - a->used;
     va_list ap, again;
-    char *p = NULL;
+    char *p = b == NULL ? NULL : (char *)b->octets + a->used;
     int n;
 
     va_start(ap, fmt);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
-    if (n >= 0)
-        p = arena_take(a, (size_t)n + 1);
-    if (p != NULL)
+    n = vsnprintf(p, room, fmt, ap);
+    p = n < 0 ? NULL : reserve(a, (size_t)n + 1);
+    if (p != NULL && (size_t)n >= room)
         (void)vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
     va_end(ap);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 static void test_a_reader_fails_once_and_stays_failed(void **state)
 {
@@ -159,9 +160,37 @@ static void test_a_long_context_cuts_the_text_not_the_program(void **state)
     assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
+static void text_is_printed_whole_wherever_the_arena_block_ends(void **state)
+{
+    char want[300];
+
+    (void)state;
+    memset(want, 'x', sizeof(want) - 1);
+    want[sizeof(want) - 1] = '\0';
+    for (size_t before = 3600; before <= 4100; before++) {
+        struct arena a = { 0 };
+        char *first = arena_take(&a, before), *p, *after;
+
+        assert_non_null(first);
+        memset(first, 'y', before);
+        p = arena_printf(&a, "%s.%zu", want, before);
+        after = arena_take(&a, 32);
+        assert_non_null(p);
+        assert_non_null(after);
+        for (size_t i = 0; i < 32; i++)
+            assert_int_equal(after[i], 0);
+        assert_memory_equal(p, want, sizeof(want) - 1);
+        assert_int_equal(p[sizeof(want) - 1], '.');
+        assert_int_equal(strtoul(p + sizeof(want), NULL, 10), before);
+        assert_int_equal(first[before - 1], 'y');
+        arena_free(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_is_printed_whole_wherever_the_arena_block_ends),
         cmocka_unit_test(test_a_reader_fails_once_and_stays_failed),
         cmocka_unit_test(test_a_reader_takes_nothing_at_the_end),
         cmocka_unit_test(test_a_writer_that_is_full_keeps_what_it_has),
