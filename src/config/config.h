@@ -261,6 +261,7 @@ struct config_as2_partner {
     const char *identity; /* ours for sends; may be NULL */
     struct {
         bool is_signed, encrypted; /* default true */
+        const char *signature;     /* "multipart" (default), "opaque" */
         const char *compressed;    /* "no" (default), "before_signing", "after_signing" */
         const char *digest;        /* SHA1 SHA224 SHA256 (default) SHA384 SHA512 */
         const char *cipher;  /* 3DES AES128 AES192 AES256 (default) AES128_GCM .. AES256_GCM */

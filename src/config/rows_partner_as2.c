@@ -52,6 +52,7 @@ const struct mapping mapping_identity_as2 = {
 static const struct word compressions[] = {
     { .name = "no" }, { .name = "before_signing" }, { .name = "after_signing" }, { "false", 0, "no" }, { .name = NULL },
 };
+static const struct word signatures[] = { { .name = "multipart" }, { .name = "opaque" }, { .name = NULL } };
 static const struct word paddings[] = { { .name = "pkcs1" }, { .name = "pss_oaep" }, { .name = NULL } };
 static const struct word inclusions[] = { { .name = "none" }, { .name = "leaf" }, { .name = "chain" }, { .name = NULL } };
 static const struct word mdns[] = {
@@ -62,6 +63,8 @@ static const struct word versions[] = { { .name = "1.0" }, { .name = "1.1" }, { 
 static const struct row send_rows[] = {
     { "signed", ROW_BOOL, PARTNER(send.is_signed), .def = "true",
       .help = "Whether to sign messages, with the identity's `signing_certificate`." },
+    { "signature", ROW_WORD, PARTNER(send.signature), .def = "multipart", .words = signatures,
+      .help = "The form of signatures: `multipart` (multipart/signed, what AS2 products send), or `opaque` (application/pkcs7-mime with the document inside), for a partner that asks for it. Both are taken." },
     { "encrypted", ROW_BOOL, PARTNER(send.encrypted), .def = "true",
       .help = "Whether to encrypt messages, to the partner's `encryption_certificate`. Encrypted and not signed proves nothing about who sent it: a warning is logged when such a partner is deployed." },
     { "compressed", ROW_WORD, PARTNER(send.compressed), .def = "no", .words = compressions,

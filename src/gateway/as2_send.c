@@ -264,6 +264,7 @@ static bool plan(const struct snapshot *sn, struct sealing *s, const struct docu
     s->seal.base64 =
         s->cfg->send.base64 && strncasecmp(s->seal.content_type, "multipart/", 10) != 0;
     s->seal.legacy_names = s->cfg->send.legacy_names;
+    s->seal.opaque = strcmp(s->cfg->send.signature, "opaque") == 0;
     as2_random(random);
     (void)snprintf(s->boundary, sizeof(s->boundary), "=_s%s", random);
     s->seal.boundary = s->boundary;
