@@ -207,7 +207,12 @@ struct as2_mdn_source {
 };
 /* What became of it: the HTTP status to answer with, and for synchronous ones what the sender of the
  * message does next. */
-enum as2_settled { AS2_SETTLED, AS2_SETTLED_NOT, AS2_SETTLED_MISSING };
+enum as2_settled {
+    AS2_SETTLED,
+    AS2_SETTLED_BEFORE, /* nothing was stored */
+    AS2_SETTLED_NOT,
+    AS2_SETTLED_MISSING
+};
 /* Stores it and settles the document it is about; durable on return. False: it could not be stored
  * (503). */
 MUST_CHECK bool as2_mdn_take(struct gateway *g, const struct snapshot *sn,

@@ -242,6 +242,7 @@ static void put_outcome(struct taking *t, struct store_batch *b, const char *tex
     if (settled(t->d.state)) {
         store_add_event(b, t->d.id, now, t->contradicts ? "contradicting MDN" : "MDN again",
                         text);
+        end_waiting(t, b);
         return;
     }
     store_set_state(b, t->d.id, OPEN_STATES, no ? DOC_REJECTED : DOC_ACKNOWLEDGED, now,
@@ -407,7 +408,7 @@ static bool take_once(struct taking *t, int *status, enum as2_settled *outcome, 
 {
     const char *note = NULL, *text;
     struct err why = { 0 };
-    bool honest;
+    bool honest, keep;
 
     t->d = (struct document) { 0 };
     if (!as2_mdn_read(&t->src->head, t->src->body, &t->arena, &t->mdn, &why))
@@ -423,12 +424,15 @@ static bool take_once(struct taking *t, int *status, enum as2_settled *outcome, 
     if (honest && settled(t->d.state) && !compare(t, err))
         return false;
     text = text_of(t);
-    if (worth_keeping(t, honest) && !store(t, honest, text, note, &why, err))
+    keep = worth_keeping(t, honest);
+    if (keep && !store(t, honest, text, note, &why, err))
         return false;
     atomic_fetch_add(&t->g->n.mdns_in, 1);
     log_taken(t, text, &why);
     *status = 200;
-    *outcome = honest || t->mismatch ? AS2_SETTLED : AS2_SETTLED_NOT;
+    *outcome = !honest && !t->mismatch ? AS2_SETTLED_NOT
+               : keep                  ? AS2_SETTLED
+                                       : AS2_SETTLED_BEFORE;
     return true;
 }
 

@@ -74,21 +74,27 @@ static void keep_part(struct as2_in *in, size_t index, uint64_t offset, const ch
     props_set(&in->d.props, &in->arena, key, type);
 }
 
-/* Two files of one name are two files. */
-static void make_distinct(const struct as2_in *in, size_t index, char name[])
+static bool name_taken(const struct as2_in *in, size_t index, const char *name)
 {
     for (size_t i = 0; i < index; i++) {
-        char again[MIME_FILE_NAME_MAX + 1];
         struct document_part other;
 
         document_part(&in->d, i, &other);
-        if (strcmp(index == 1 ? in->first_name : other.name, name) != 0)
-            continue;
-        (void)snprintf(again, sizeof(again), "%zu-%.*s", index + 1, MIME_FILE_NAME_MAX - 24,
-                       name);
-        (void)text_copy(name, MIME_FILE_NAME_MAX + 1, again);
-        return;
+        if (strcmp(index == 1 ? in->first_name : other.name, name) == 0)
+            return true;
     }
+    return false;
+}
+
+/* Two files of one name are two files. */
+static void make_distinct(const struct as2_in *in, size_t index, char name[])
+{
+    char given[MIME_FILE_NAME_MAX + 1];
+
+    (void)text_copy(given, sizeof(given), name);
+    for (size_t n = index + 1; name_taken(in, index, name) && n <= 2 * index + 1; n++)
+        (void)snprintf(name, MIME_FILE_NAME_MAX + 1, "%zu-%.*s", n, MIME_FILE_NAME_MAX - 24,
+                       given);
 }
 
 /* Parts are numbered as they come; the root, wherever it stands, names the document. */

@@ -231,7 +231,9 @@ static void later(struct posting *x, const struct post_outcome *o, bool missing)
               log_num((again.not_before_ms - now) / 1000), NULL);
     b = store_batch_new();
     if (b != NULL) {
-        store_add_event(b, x->d.id, now, "not sent", o->text);
+        /* not when an MDN has settled it meanwhile, which ended the job */
+        store_set_state(b, x->d.id, DOC_BIT(x->d.state), x->d.state, now, "not sent", o->text,
+                        NULL);
         store_put_job(b, &again);
     }
     commit(x, b, "a message for later");
@@ -318,6 +320,8 @@ static void take_sync(struct posting *x, const struct post_outcome *o)
         /* The partner has it, most likely: somebody must look, nothing is sent again. */
         fail(x, DOC_OVERDUE,
              "the MDN in the answer settles nothing: see the document's events");
+    } else if (settled == AS2_SETTLED_BEFORE) {
+        job_done(x->g, x->j);
     }
 }
 
