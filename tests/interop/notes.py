@@ -126,18 +126,22 @@ JAVA_MIC_OUT = Note('MIC of S(C(P))', 'as2-lib digests the document after decomp
                     'what was signed. The document arrives, but its MDN cannot prove it, and the '
                     'message is overdue. Use `send: {compressed: after_signing}` for it.',
                     wrong='MIC mismatch')
-JAVA_MIC_BASE64 = Note('MIC of base64', 'as2-lib decodes base64 before it digests; RFC 4130 has the '
-                       'part as it was sent. The document arrives, but the message is overdue. '
-                       'Leave `send.base64` off, as is the default.', wrong='MIC mismatch')
+JAVA_MIC_BASE64 = Note('MIC of base64', 'as2-lib encodes a part in base64 anew before it digests it, '
+                       'in lines of its own; RFC 4130 has the part as it was sent. The document '
+                       'arrives. What we send in base64 is overdue: leave `send.base64` off, as is '
+                       'the default. What as2-lib sends it only logs, and only for some lengths.', wrong='MIC mismatch')
 JAVA_BASE64 = Note('base64 in the head', 'as2-lib, told to send base64, says so in the HTTP head, too, '
-                   'where the body is not in base64. We refuse what cannot be decoded. Its default '
-                   'is binary.', wrong='unexpected-processing-error')
+                   'where the body is not in base64. A layer tells by its first octets that it is '
+                   'not, and is taken; a bare document does not, and is refused when it cannot be '
+                   'decoded. Its default is binary.', wrong='unexpected-processing-error')
 
 
 def as2_lib(direction, c):
     if direction == 'in':
-        if c.base64:
+        if c.base64 and c.packaging == 'P':
             return JAVA_BASE64
+        if c.base64 and c.compressed and c.content == 'binary 0..255':
+            return dataclasses.replace(JAVA_MIC_BASE64, wrong='the MIC differs')
         if c.compressed and not c.signed and c.mdn != 'none':
             return JAVA_MIC_IN
         return None
