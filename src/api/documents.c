@@ -155,15 +155,13 @@ static bool put_executions(struct api_call *c, struct json_out *o, int64_t id, s
     return true;
 }
 
-/* id 0: all. */
-static bool put_receipts(struct api_call *c, struct json_out *o, int64_t id, const char *state,
-                         struct err *err)
+static bool put_receipts(struct api_call *c, struct json_out *o, int64_t id, struct err *err)
 {
     struct json_out all;
     struct receipt *list;
     size_t n;
 
-    if (!store_receipts(c->store, id, state, &c->r->arena, &list, &n, err))
+    if (!store_receipts(c->store, id, NULL, &c->r->arena, &list, &n, err))
         return false;
     all = json_out_list();
     for (size_t i = 0; i < n; i++)
@@ -197,7 +195,7 @@ void api_document(struct api_call *c)
     if (!load(c, &d))
         return;
     o = json_document(&d);
-    if (put_events(c, &o, d.id, &err) && put_receipts(c, &o, d.id, NULL, &err) &&
+    if (put_events(c, &o, d.id, &err) && put_receipts(c, &o, d.id, &err) &&
         put_tracked(c, &o, d.id, &err) && put_executions(c, &o, d.id, &err) &&
         put_jobs(c, &o, d.id, &err)) {
         api_json(c, 200, o);
@@ -249,19 +247,36 @@ static bool document_query(struct api_call *c, int64_t *id)
 
 void api_receipts(struct api_call *c)
 {
-    struct json_out o;
+    const char *before = http_query(c->r, "before"), *limit = http_query(c->r, "limit");
+    const char *state = http_query(c->r, "state");
+    int64_t id, before_id = 0, most = 100;
+    struct json_out o, all;
+    struct receipt *list;
     struct err err;
-    int64_t id;
+    bool ok;
+    size_t n;
 
-    if (!document_query(c, &id))
+    if (!document_query(c, &id) ||
+        (before != NULL && !api_number(c, "before", before, 1, INT64_MAX, &before_id)) ||
+        (limit != NULL && !api_number(c, "limit", limit, 1, 1000, &most)))
         return;
-    o = json_out_object();
-    if (put_receipts(c, &o, id, http_query(c->r, "state"), &err)) {
-        api_json(c, 200, o);
+    ok = id != 0 ? store_receipts(c->store, id, state, &c->r->arena, &list, &n, &err)
+                 : store_receipts_page(c->store, state, before_id, (size_t)most, &c->r->arena,
+                                       &list, &n, &err);
+    if (!ok) {
+        api_fail(c, &err);
         return;
     }
-    json_out_free(&o);
-    api_fail(c, &err);
+    o = json_out_object();
+    all = json_out_list();
+    for (size_t i = 0; i < n; i++)
+        json_add(&all, json_receipt(&list[i]));
+    json_put(&o, "receipts", all);
+    if (id == 0 && n == (size_t)most)
+        json_put_int(&o, "next", list[n - 1].id);
+    else
+        json_put_text(&o, "next", NULL);
+    api_json(c, 200, o);
 }
 
 void api_jobs(struct api_call *c)

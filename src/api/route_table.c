@@ -64,7 +64,7 @@ const struct api_route api_routes[] = {
     { "POST", "/api/v1/documents/{id}/{what}", api_document_do, ROLE_OPERATOR, "doDocument", "retry, acknowledge, reject or cancel it",
       "id:i what:DocumentAction", "text:s", NULL, "200 Document" },
     { "GET", "/api/v1/receipts", api_receipts, ROLE_VIEWER, "listReceipts", "receipts, newest first",
-      NULL, "document:i state:s", NULL, "200 Receipts" },
+      NULL, "document:i state:s before:i limit:i", NULL, "200 Receipts" },
     { "GET", "/api/v1/jobs", api_jobs, ROLE_VIEWER, "listJobs", "what is still to be done",
       NULL, "document:i", NULL, "200 Jobs" },
 
@@ -174,7 +174,7 @@ const struct api_schema api_schemas[] = {
     { "Event", "at:t~ kind:s text:s~" },
     { "Tracked", "label:s value:s" },
     { "Execution", "id:i process:s~ started:t~ ended:t~ redelivered:b outcome:s~ text:s~" },
-    { "Receipts", "receipts:[Receipt]" },
+    { "Receipts", "receipts:[Receipt] next:i~" },
     { "Receipt", "id:i document:i~ kind:s~ direction:Direction state:s~ reason:i text:s~ creator:s~ at:t~ octets:s" },
     { "Jobs", "jobs:[Job]" },
     { "Job", "id:i kind:s document:i receipt:i own:s~ peer:s~ not_before:t~ attempts:i step:i last_error:s~" },

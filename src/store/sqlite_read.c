@@ -232,20 +232,35 @@ static bool receipt_row(const struct call *q, struct arena *a, void *item, struc
     return true;
 }
 
-bool store_receipts(struct store *s, int64_t document_id, const char *state, struct arena *a,
-                    struct receipt **list, size_t *n, struct err *err)
+bool store_receipts_page(struct store *s, const char *state, int64_t before_id, size_t limit,
+                         struct arena *a, struct receipt **list, size_t *n, struct err *err)
 {
     struct conn *c = reader_take(s, err);
     struct call q;
 
     if (c == NULL)
         return false;
-    if (document_id != 0) {
-        q = call_of(c, state != NULL ? Q_RECEIPTS_OF_IN : Q_RECEIPTS_OF);
-        call_int(&q, document_id);
-    } else {
-        q = call_of(c, state != NULL ? Q_RECEIPTS_IN : Q_RECEIPTS);
-    }
+    q = call_of(c, state != NULL ? Q_RECEIPTS_IN : Q_RECEIPTS);
+    call_int(&q, before_id > 0 ? before_id : INT64_MAX);
+    call_int(&q, limit == 0 ? 100 : limit > 1000 ? 1000 : (int64_t)limit);
+    if (state != NULL)
+        call_text(&q, state);
+    return read_list(s, &q, receipt_row, sizeof(**list), a, (void **)list, n, err);
+}
+
+bool store_receipts(struct store *s, int64_t document_id, const char *state, struct arena *a,
+                    struct receipt **list, size_t *n, struct err *err)
+{
+    struct conn *c;
+    struct call q;
+
+    if (document_id == 0)
+        return store_receipts_page(s, state, 0, 0, a, list, n, err);
+    c = reader_take(s, err);
+    if (c == NULL)
+        return false;
+    q = call_of(c, state != NULL ? Q_RECEIPTS_OF_IN : Q_RECEIPTS_OF);
+    call_int(&q, document_id);
     if (state != NULL)
         call_text(&q, state);
     return read_list(s, &q, receipt_row, sizeof(**list), a, (void **)list, n, err);

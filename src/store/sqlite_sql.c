@@ -233,8 +233,9 @@ const char *const query_text[QUERIES] = {
     [Q_RECEIPTS_OF_IN] = "SELECT " RECEIPT_COLUMNS " FROM receipt INDEXED BY receipt_document"
                          " WHERE document_id = ?1 AND state = ?2 ORDER BY id DESC",
     [Q_RECEIPTS_IN] = "SELECT " RECEIPT_COLUMNS " FROM receipt INDEXED BY receipt_state"
-                      " WHERE state = ?1 ORDER BY id DESC LIMIT 100",
-    [Q_RECEIPTS] = "SELECT " RECEIPT_COLUMNS " FROM receipt ORDER BY id DESC LIMIT 100",
+                      " WHERE state = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
+    [Q_RECEIPTS] = "SELECT " RECEIPT_COLUMNS " FROM receipt WHERE id < ?1"
+                   " ORDER BY id DESC LIMIT ?2",
     [Q_TRACKED] = "SELECT label, value FROM tracked WHERE document_id = ?1 ORDER BY number",
     [Q_EXECUTIONS] = "SELECT id, document_id, started_ms, ended_ms, redelivered, process,"
                      " outcome, text FROM execution WHERE document_id = ?1 ORDER BY id",

@@ -247,6 +247,11 @@ MUST_CHECK bool store_events(struct store *s, int64_t document_id, struct arena 
 MUST_CHECK bool store_receipts(struct store *s, int64_t document_id, const char *state,
                                struct arena *a, struct receipt **list, size_t *n,
                                struct err *err);
+/* Those of all documents, newest first: at most limit (0: 100; at most 1000) with a smaller id than
+ * before_id (0: any). */
+MUST_CHECK bool store_receipts_page(struct store *s, const char *state, int64_t before_id,
+                                    size_t limit, struct arena *a, struct receipt **list,
+                                    size_t *n, struct err *err);
 MUST_CHECK bool store_tracked(struct store *s, int64_t document_id, struct arena *a,
                               struct tracked **list, size_t *n, struct err *err);
 MUST_CHECK bool store_executions(struct store *s, int64_t document_id, struct arena *a,

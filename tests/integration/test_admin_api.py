@@ -213,6 +213,28 @@ def test_search(plant):
     post(plant, f'/api/v1/documents/{number}/cancel')
 
 
+def test_receipts_page_by_page(plant):
+    r = Relation(plant)
+    r.deliver(*[File(b'x', dsn=f'RECEIPT-{i}') for i in range(5)])
+    r.wait_document('processed', count=5)
+    whole = plant.get('/api/v1/receipts?limit=1000')
+    ids = [x['id'] for x in whole['receipts']]
+    assert len(ids) >= 5 and ids == sorted(ids, reverse=True) and whole['next'] is None
+    for state in None, whole['receipts'][0]['state']:
+        wanted = [x['id'] for x in whole['receipts'] if state in (None, x['state'])]
+        seen, before = [], None
+        while True:
+            page = plant.get(query('/api/v1/receipts', limit=2, before=before, state=state))
+            assert len(page['receipts']) <= 2
+            seen += [x['id'] for x in page['receipts']]
+            before = page['next']
+            if before is None:
+                break
+        assert seen == wanted
+    for wrong in 'limit=0', 'limit=1001', 'before=x':
+        assert plant.request('GET', f'/api/v1/receipts?{wrong}')[0] == 400
+
+
 def test_octets_in_and_out(plant):
     """A body with and without length; several megabytes; the same key gives the same document."""
     r = Relation(plant)
