@@ -51,6 +51,7 @@ is descended from it and shares its way to make signatures and MDNs. What only O
 | header lines before the first delimiter | mendelson | `test_signatures_of_mdns_come_in_many_forms` |
 | `Connection: close, TE` | as2-lib, OpenAS2 | `test_connection_close_te_is_answered` |
 | MDNs signed with one CRLF less or more | libas2; `tolerate_trailing_crlf` of the partner, off by default | `test_an_mdn_signed_with_another_end_settles_only_where_that_is_tolerated` |
+| base64 in the head of a message whose layer is not in base64 | as2-lib, libas2 | `test_base64_in_the_head_is_believed_only_of_what_can_be_base64` |
 """
 
 
