@@ -18,7 +18,7 @@ enum {
     LOOK_MS = 1000,  /* how soon a new snapshot is noticed         */
     AGAIN_MS = 5000, /* how long what failed for now is left alone */
     BUCKETS = 256,
-    GATHER_MS = 10,  /* events that come together are one      */
+    GATHER_MS = 10, /* events that come together are one      */
     EVENTS = IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE,
 };
 

@@ -575,8 +575,13 @@ static bool lease(struct gateway *g, const struct job *j, struct err *err)
 static bool give_up(struct gateway *g, const struct document *d, const char *who,
                     struct err *err)
 {
-    struct store_batch *b = store_batch_new();
+    const char *closed = props_get(&d->props, "waybill.closed");
+    struct store_batch *b;
 
+    if (closed != NULL && closed[0] != '\0')
+        return FAIL(err, FAIL_LOCAL, 409, "document %lld is given up already",
+                    (long long)d->id);
+    b = store_batch_new();
     if (b == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     store_set_state(b, d->id, DOC_BIT(DOC_FAILED), DOC_FAILED, net_wall_ms(), "given up", who,
