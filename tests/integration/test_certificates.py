@@ -310,7 +310,7 @@ def test_export_gives_the_public_part_and_the_key_only_with_a_password(gateway, 
     assert inside.count(b'BEGIN CERTIFICATE') == 2
     assert openssl('pkey', data=inside) == openssl('pkey', '-in', c.key)
     lines = [line for line in audit(gateway) if 'export private key of certificate c' in line]
-    assert len(lines) == 1 and f'uid {os.getuid()}' in lines[0]
+    assert len(lines) == 1 and f'local:{os.getuid()}:' in lines[0]
     r = gateway.cli('certificates', 'export', 'c', '--out', out, check=None, json_output=False)
     assert r.returncode == 1 and 'exists' in r.stderr, 'never over another file'
     assert 'long enough' not in gateway.log()
