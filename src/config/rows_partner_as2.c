@@ -92,7 +92,7 @@ static const struct row send_rows[] = {
     { "chunked", ROW_BOOL, PARTNER(send.chunked), .def = "false",
       .help = "Whether to post with chunked transfer coding instead of Content-Length. Many products refuse it." },
     { "mdn", ROW_CHOICE, PARTNER(send.mdn), .def = "sync", .words = mdns,
-      .help = "Which receipt to ask for: in the answer (`sync`), by a request of its own to `as2_server.mdn_url` (`async`), or `none`: sent is then all that is known." },
+      .help = "Which receipt to ask for: in the answer (`sync`), by a request of its own to `as2_server.mdn_url` (`async`), or `none`: the partner's 2xx is then all there is, and makes the message `acknowledged`." },
     { "signed_mdn", ROW_BOOL, PARTNER(send.signed_mdn), .def = "true",
       .help = "Whether to ask for a signed MDN. It is verified with the partner's `signing_certificate`." },
     { "version", ROW_WORD, PARTNER(send.version), .def = "1.2", .words = versions,

@@ -37,7 +37,7 @@ BASE64 = ("Base64 where the rows above have binary; for libas2 binary where they
 OTHER = """\
 ## Other programs
 
-OpenAS2 was not tried: it comes as a server with a configuration of its own, not as a library. as2-lib
+OpenAS2 itself was not tried. as2-lib
 is descended from it and shares its way to make signatures and MDNs. What only OpenAS2 is known to do
 (MDN signatures in binary, without certificates) is in `tests/integration/test_as2_tolerances.py`.
 
