@@ -28,7 +28,8 @@ enum {
     GCM = 2,
     BASE64 = 4,
     NO_KEY = 8,
-    OTHER_DIGEST = 16
+    OTHER_DIGEST = 16,
+    OPAQUE = 32
 }; /* the third */
 
 static struct cms_signer key;
@@ -61,13 +62,13 @@ static void put_object(struct made *m, uint8_t *object, size_t n)
     free(object);
 }
 
-static void sign(struct span entity, bool other, struct made *m)
+static void sign(struct span entity, bool other, bool opaque, struct made *m)
 {
     struct cms_sign_options o = { .signers = &key,
                                   .signers_n = 1,
                                   .digest = other ? EVP_sha384() : EVP_sha256(),
                                   .signed_attributes = !other,
-                                  .detached = true,
+                                  .detached = !opaque,
                                   .now_s = 1800000000 };
     uint8_t *object;
     size_t n;
@@ -75,6 +76,11 @@ static void sign(struct span entity, bool other, struct made *m)
 
     if (!cms_sign_octets(&o, entity, &object, &n, &err))
         abort();
+    if (opaque) {
+        m->type = "application/pkcs7-mime; smime-type=signed-data";
+        put_object(m, object, n);
+        return;
+    }
     m->type = "multipart/signed; micalg=sha-256; boundary=fuzz-outer";
     put_text(m, "--fuzz-outer\r\n");
     put(m, entity.p, entity.n);
@@ -121,7 +127,7 @@ static void wrap(enum layer layer, unsigned more, struct made *m)
 
     body.n = 0;
     if (layer == SIGNED_LAYER)
-        sign(span_of(m->p, m->n), more & OTHER_DIGEST, &body);
+        sign(span_of(m->p, m->n), more & OTHER_DIGEST, more & OPAQUE, &body);
     else if (layer == COMPRESSED_LAYER)
         compress(span_of(m->p, m->n), &body);
     else

@@ -134,6 +134,12 @@ def unwrap(keys, entity, folder, signer='partner', verify=()):
         elif 'compressed-data' in fields['content-type']:
             entity = decompressed(decoded(fields, body), folder)
             layers += 'C'
+        elif 'signed-data' in fields['content-type']:
+            (folder / 's.der').write_bytes(decoded(fields, body))
+            entity = source = openssl('cms', '-verify', '-binary', '-inform', 'DER', '-in',
+                                      folder / 's.der', '-certfile', keys[signer][0], '-nointern',
+                                      '-noverify', *verify)
+            layers += 'S'
         elif kind == 'multipart/signed':
             first, second = parts_of(fields, body)
             (folder / 'entity').write_bytes(first)
@@ -156,6 +162,22 @@ def unwrap(keys, entity, folder, signer='partner', verify=()):
 ENCODINGS = pytest.mark.parametrize('encoding', [[], ['--base64', '--base64-layers'],
                                                  ['--binary-signature']],
                                     ids=['usual', 'base64', 'binary'])
+
+
+SIGNED = [n for n in NESTINGS if 'S' in n]
+
+
+@ENCODINGS
+@pytest.mark.parametrize('nesting', SIGNED)
+def test_openssl_opens_our_opaque_signatures_and_finds_the_mic(keys, tmp_path, nesting, encoding):
+    """AS2-C31, AS2-C51, AS2-C52: SignedData with the content inside"""
+    for more in [], ['--no-attributes'], ['--pss', '--digest', 'sha512'], ['--no-certificates']:
+        entity, said = tool_seal(keys, nesting, '--opaque', *encoding, *more)
+        layers, payload, source = unwrap(keys, entity, tmp_path)
+        assert payload == CONTENT and layers == re.sub('[()P]', '', nesting)
+        if 'sha512' not in more:
+            assert digest_of(dict(x.split(': ') for x in said.splitlines())['mic']) == \
+                sha256(source)
 
 
 @ENCODINGS
@@ -235,6 +257,16 @@ def theirs_signed(keys, entity, *more, signer='partner', md='sha256', micalg='sh
             + b'\r\n--==--\r\n')
 
 
+def theirs_opaque(keys, entity, *more, signer='partner', md='sha256', encode=False):
+    cert, key = keys[signer]
+    sealed = openssl('cms', '-sign', '-binary', '-nodetach', '-outform', 'DER', '-md', md, '-signer',
+                     cert, '-inkey', key, *more, data=entity)
+    head = b'Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\r\n'
+    if encode:
+        return head + b'Content-Transfer-Encoding: base64\r\n\r\n' + base64.encodebytes(sealed)
+    return head + b'\r\n' + sealed
+
+
 def theirs_encrypted(keys, entity, *more, cipher='aes-256-cbc', who=('us',)):
     args = [x for name in who for x in ('-recip', keys[name][0], *more)]
     sealed = openssl('cms', '-encrypt', '-binary', '-outform', 'DER', f'-{cipher}', *args,
@@ -266,6 +298,32 @@ def test_we_open_what_openssl_seals(keys, nesting, chunk):
     elif is_signed and compressed == 'before':
         source = theirs_compressed(source)
     assert digest_of(found['mic']) == sha256(source)
+
+
+@pytest.mark.parametrize('form', [[], ['-stream'], ['-noattr'], ['-keyid'], ['-nocerts'],
+                                  ['-stream', '-noattr', '-keyid']],
+                         ids=lambda form: ''.join(form) or 'usual')
+@pytest.mark.parametrize('md', ['sha1', 'sha256', 'sha512'])
+@pytest.mark.parametrize('signer', ['partner', 'pss', 'p256'])
+def test_we_open_opaque_signatures_of_openssl(keys, signer, md, form):
+    """AS2-C31, AS2-C107, AS2-C115: in DER and BER, alone and in other layers"""
+    who = 'partner' if signer == 'pss' else signer
+    more = ['-keyopt', 'rsa_padding_mode:pss'] if signer == 'pss' else []
+    if signer == 'pss' and '-stream' in form:
+        pytest.skip('the openssl command cannot make it')
+    source = theirs_plain()
+    for encode in False, True:
+        opaque = theirs_opaque(keys, source, *form, *more, signer=who, md=md, encode=encode)
+        for entity in opaque, theirs_encrypted(keys, opaque), theirs_compressed(opaque):
+            payload, found = tool_open(keys, entity, '--chunk', 1000, signer=who)
+            assert payload == CONTENT and found['signed'] == f'{md} trusted'
+            digest = hashlib.new(md, source).digest()
+            assert digest_of(found['mic']) == base64.b64encode(digest).decode()
+    opaque = theirs_opaque(keys, source, *form, *more, signer=who, md=md)
+    found = tool_open(keys, opaque, signer='us', fails=True)[1]
+    assert found['fault'] == 'processed/error: authentication-failed'
+    found = tool_open(keys, opaque.replace(b'UNZ+1', b'UNZ+2', 1), signer=who, fails=True)[1]
+    assert found['fault'] == 'processed/error: integrity-check-failed'
 
 
 @pytest.mark.parametrize('form', [[], ['-noattr'], ['-keyid'], ['-nocerts'],

@@ -48,6 +48,47 @@ def test_every_nesting_is_opened(opened, relation, nesting, encoding, mdn):
     assert got.is_signed == (mdn == 'signed')
 
 
+FORMS = {'der': {}, 'ber': {'extra': ['-stream']}, 'bare': {'attributes': False},
+         'keyid': {'keyid': True, 'certificates': False}, 'pss': {'pss': True, 'md': 'sha512'}}
+
+
+@pytest.mark.parametrize('nesting', [n for n in as2.NESTINGS if 'S' in n])
+@pytest.mark.parametrize('encoding', ['binary', 'base64'])
+@pytest.mark.parametrize('form', FORMS)
+def test_opaque_signatures_are_opened(opened, relation, nesting, encoding, form):
+    """AS2-C31 AS2-C39 AS2-C51: SignedData with the content inside; the peer compares the MIC"""
+    m = relation.message(ALL, nesting, signing={'opaque': True, 'encoding': encoding, **FORMS[form]})
+    got, octets, d = opened(m)
+    assert octets == ALL and d['name'] == 'orders.edi' and got.is_signed
+
+
+@pytest.mark.parametrize('nesting', ['S', 'ES', 'CS'])
+def test_opaque_signatures_that_are_wrong_are_refused(plant, nesting):
+    """AS2-C109 AS2-C110: other content, another signer, and no content"""
+    r = Relation(plant)
+    how = {'opaque': True, 'encoding': 'binary'}
+    r.refused(r.message(b'pay 100', nesting, signing=how,
+                        edit={'S': with_body(lambda b: b.replace(b'pay 100', b'pay 900'))}),
+              'integrity-check-failed')
+    r.refused(r.message(b'pay 100', nesting, signing={**how, 'detached': True}),
+              'integrity-check-failed')
+    keep, r.peer.keys = r.peer.keys, as2_scene.keys('stranger')
+    m = r.message(b'pay 100', nesting, signing=how)
+    r.peer.keys = keep
+    r.refused(m, 'authentication-failed')
+    r.exchange(r.message(b'pay 100', nesting, signing=how))
+    assert r.content() == b'pay 100'
+
+
+def test_opaque_signatures_satisfy_what_requires_a_signature(plant):
+    r = Relation(plant, operation={'require': {'signed': True, 'encrypted': False}})
+    r.refused(r.message(b'x', 'E'), 'insufficient-message-security')
+    r.exchange(r.message(b'x', 'S', signing={'opaque': True}))
+    assert r.content() == b'x'
+    assert [d['properties'].get('as2.signed') for d in [r.documents()[0]]
+            if 'properties' in d] in ([], ['yes'])
+
+
 @pytest.mark.parametrize('nesting', as2.NESTINGS)
 def test_empty_one_octet_and_boundary_like_payloads(opened, relation, nesting):
     """AS2-C38 AS2-C42 AS2-C43"""

@@ -55,6 +55,18 @@ def test_each_nesting_is_opened_by_the_partner_and_acknowledged(plant, kind):
             pass
 
 
+@pytest.mark.parametrize('nesting', [n for n in LAYERS if 'S' in n])
+def test_opaque_signatures_are_sent_where_a_partner_wants_them(plant, nesting):
+    """AS2-C31: openssl opens them, and the MIC is of what is inside."""
+    with Out(plant, nesting, send={'signature': 'opaque'}) as p:
+        d = p.exchange(data=DATA)
+        got = p.received()
+        assert got.nesting == nesting and got.payload == DATA and d['state'] == 'acknowledged'
+        if nesting == 'S':
+            assert got.get('Content-Type') == \
+                'application/pkcs7-mime; smime-type=signed-data; name=smime.p7m'
+
+
 @pytest.mark.parametrize('send', [
     {'base64': True}, {'chunked': True}, {'digest': 'SHA1'}, {'digest': 'SHA512'},
     {'legacy_names': True}, {'signed_attributes': False}, {'include_certificates': 'none'},

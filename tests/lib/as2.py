@@ -93,6 +93,12 @@ def cms_verify(signature, content, cert):
                 f'{d}/out', data=signature)
 
 
+def cms_content(octets, cert):
+    """What is inside SignedData. Refused unless this certificate signed it."""
+    return openssl('cms', '-verify', '-binary', '-inform', 'DER', '-certfile',
+                   getattr(cert, 'cert', cert), '-nointern', '-noverify', data=octets)
+
+
 def cms_encrypt(content, certs, *, cipher='aes-256-cbc', oaep=None, stream=False, keyid=False,
                 extra=()):
     """EnvelopedData, or AuthEnvelopedData for GCM. certs: recipients. oaep: a digest's name."""
@@ -288,9 +294,13 @@ def related(parts, boundary=None, root=0):
                      boundary)
 
 
-def sign(entity, keys, *, micalg=None, encoding='base64', boundary=None, **how):
-    """multipart/signed of an entity; `how` goes to cms_sign()."""
+def sign(entity, keys, *, micalg=None, encoding='base64', boundary=None, opaque=False, **how):
+    """multipart/signed of an entity; opaque: SignedData with the entity inside. `how` goes to
+    cms_sign()."""
     octets = getattr(entity, 'octets', entity)
+    if opaque:
+        return _pkcs7_mime('signed-data', 'smime.p7m',
+                           cms_sign(octets, keys, **{'detached': False, **how}), encoding)
     signature = cms_sign(octets, keys, **how)
     micalg = micalg or spelling(how.get('md', 'sha256'))
     part = encoded([('Content-Type', 'application/pkcs7-signature; name=smime.p7s'),
@@ -593,6 +603,10 @@ class Peer:
                 if params['protocol'] != signature.type[0] or not digest_name(params['micalg']):
                     raise FormatError(f'{params}, {signature.type}')
                 cms_verify(signature.decoded, source, self.partner_cert)
+                entity = Entity.read(source)
+            elif kind == 'application/pkcs7-mime' and params['smime-type'] == 'signed-data':
+                nesting += 'S'
+                source = cms_content(entity.decoded, self.partner_cert)
                 entity = Entity.read(source)
             elif kind == 'application/pkcs7-mime' and params['smime-type'] == 'compressed-data':
                 nesting += 'C'
