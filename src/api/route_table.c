@@ -17,7 +17,7 @@ const struct api_route api_routes[] = {
       NULL, NULL, NULL, "200 Settings" },
     { "POST", "/api/v1/reload", api_reload, ROLE_ADMIN, "reload", "read the settings and certificates again",
       NULL, NULL, NULL, "200 Reloaded" },
-    { "POST", "/api/v1/backup", api_backup, ROLE_ADMIN, "backup", "make a backup on the runtime's machine",
+    { "POST", "/api/v1/backup", api_backup, ROLE_ADMIN, "backup", "make a backup on the runtime's machine; over the Unix socket only",
       NULL, "directory!:s", NULL, "200 Backup" },
     { "POST", "/api/v1/stop", api_stop_runtime, ROLE_ADMIN, "stop", "end as SIGTERM does",
       NULL, NULL, NULL, "202 Stopping" },

@@ -40,12 +40,13 @@ static char *ask(struct cli *c, const char *prompt)
     char line[512];
     bool ok;
 
-    fputs(prompt, stderr);
     if (tcgetattr(STDIN_FILENO, &as_was) != 0)
         return NULL;
     quiet = as_was;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH,
+                    &quiet); /* forgets what was typed: before the prompt */
+    fputs(prompt, stderr);
     ok = fgets(line, sizeof(line), stdin) != NULL;
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &as_was);
     fputc('\n', stderr);
