@@ -160,14 +160,13 @@ static bool begin(struct layer *l, struct err *err)
     return l->inner.inner != NULL;
 }
 
-/* After each step; f: what it said, n: octets it made. */
-static bool look(struct layer *l, enum flow f, size_t n, bool *fresh, struct err *err)
+/* After each step. */
+static bool look(struct layer *l, bool *fresh, struct err *err)
 {
     const struct cms_layer *layers;
 
     *fresh = false;
-    if (l->known || cms_open_layers(l->stage, &layers) == 0 ||
-        (layers[0].kind == CMS_DATA && n == 0 && f != FLOW_END))
+    if (l->known || cms_open_layers(l->stage, &layers) == 0 || !layers[0].known)
         return true;
     l->kind = layers[0].kind;
     *fresh = true;
@@ -202,7 +201,7 @@ static bool pump(struct layer *l, struct span in, bool last, struct err *err)
 
         f = stage_step(l->stage, &in, last, &room, err);
         n = sizeof(l->buffer) - room.n;
-        if (!look(l, f, n, &fresh, &misplaced)) {
+        if (!look(l, &fresh, &misplaced)) {
             *err = misplaced;
             return false;
         }

@@ -78,6 +78,7 @@ struct stage *cms_encrypt_new(const struct cms_encrypt_options *o, struct err *e
 /* ---- opening ---------------------------------------------------------------------------- */
 
 struct cms_layer {
+    bool known; /* the object's head was read: kind counts */
     enum cms_kind kind;
     char algorithm[64];              /* cipher, or digest of the signer that verified */
     bool trusted;                    /* signed: by one of the certificates given      */

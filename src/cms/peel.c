@@ -82,6 +82,7 @@ static bool is_wanted(const struct peel *p)
 static bool head_known(struct peel *p, struct err *err)
 {
     p->layer->kind = p->walk.kind;
+    p->layer->known = true;
     p->likely = true;
     if (!is_wanted(p))
         return unwanted(p, cms_kind_name(p->walk.kind), err);
