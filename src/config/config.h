@@ -140,7 +140,7 @@ struct config_runtime {
     const char *store; /* "sqlite" */
     struct config_oftp2_server oftp2_server;
     struct {
-        const char *listen; /* "127.0.0.1:8090"; "" none; port 0: the system picks */
+        const char *listen;          /* "127.0.0.1:8090"; "" none; port 0: the system picks */
         const char *ssl_certificate; /* component; NULL: without TLS, on loopback only */
         const char *socket;          /* default <data_directory>/admin.sock */
     } admin;
