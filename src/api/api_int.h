@@ -152,6 +152,7 @@ bool api_changes(const struct http_request *r);
 api_handler api_openapi, api_settings, api_versions, api_version, api_diff;
 api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
 api_handler api_apply, api_components, api_component, api_component_delete;
+api_handler api_components_schema; /* components_schema.c */
 api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;
 api_handler api_documents, api_document, api_document_do, api_receipts, api_jobs;

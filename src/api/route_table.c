@@ -26,6 +26,8 @@ const struct api_route api_routes[] = {
       NULL, "kind:Kind", NULL, "200 Components" },
     { "POST", "/api/v1/components", api_apply, ROLE_ADMIN, "applyComponents", "check and deploy a YAML stream, all of it or nothing",
       NULL, "file:s dry_run:s", "yaml", "200 Applied" },
+    { "GET", "/api/v1/components/schema", api_components_schema, ROLE_VIEWER, "getComponentsSchema", "the settings there are, for forms",
+      NULL, NULL, NULL, "200 ComponentsSchema" },
     { "GET", "/api/v1/components/{kind}/{name}", api_component, ROLE_ADMIN, "getComponent", "one, with its text, in which there may be passwords",
       "kind:Kind name:s", NULL, NULL, "200 Component" },
     { "GET", "/api/v1/components/{kind}/{name}/versions", api_versions, ROLE_VIEWER, "listVersions", "its versions, newest first; also of one that was deleted",
@@ -133,6 +135,14 @@ const struct api_schema api_schemas[] = {
     { "Components", "components:[ComponentHead]" },
     { "ComponentHead", COMPONENT },
     { "Component", COMPONENT " text:s" },
+    { "ComponentsSchema", "kinds:[KindFields] templates:[TemplateName]" },
+    { "KindFields", "kind:Kind help:s example:s~ fields:[Field]" },
+    { "Field", "name:s type:FieldType required:b template:b multiline:b secret:b zero:b switch:b default:s~"
+      " default_text:s~ minimum:i~ maximum:i~ limits:s~ choices:[s]~ refers:Kind~ refers_protocol:s~ refers_key:b"
+      " help:s fields?:[Field] other?:OtherFields" },
+    { "FieldType", "=text|choice|flag|number|port|duration|size|secret|password|texts|mapping|list|steps" },
+    { "OtherFields", "by:s when:s fields:[Field]" },
+    { "TemplateName", "name:s help:s" },
     { "Versions", "versions:[VersionHead]" },
     { "VersionHead", "version:i at:t~" },
     { "Version", "kind:Kind name:s version:i at:t~ text:s" },

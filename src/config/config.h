@@ -509,5 +509,8 @@ char *config_runtime_dump(const struct config_runtime *c);
 
 /* The configuration reference in Markdown, made of the rows. Given: free(). */
 char *config_reference(void);
+/* The same of components in JSON, for programs that make forms: the answer of
+ * GET /api/v1/components/schema. Given: free(); NULL: memory is out. */
+char *config_components_schema(void);
 
 #endif

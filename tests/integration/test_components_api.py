@@ -1,0 +1,130 @@
+"""Components as programs see them that make forms: the settings there are, and components in JSON."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+REFERENCE = Path(__file__).resolve().parents[2] / 'docs' / 'configuration.md'
+
+
+@pytest.fixture
+def kinds(plant):
+    answer = plant.get('/api/v1/components/schema')
+    assert [k['kind'] for k in answer['kinds']] == ['certificate', 'identity', 'partner', 'process']
+    assert 'document.id' in [t['name'] for t in answer['templates']]
+    return {k['kind']: k for k in answer['kinds']}
+
+
+def fields(kind, *path):
+    """The field at a path."""
+    at, found = kind['fields'], None
+    for name in path:
+        found = {f['name']: f for f in at}[name]
+        at = found.get('fields')
+    return found
+
+
+def everything(at, path=()):
+    for f in at:
+        yield path, f
+        yield from everything(f.get('fields', []), (*path, f['name']))
+        yield from everything(f.get('other', {}).get('fields', []), (*path, f['name']))
+
+
+def test_the_schema_has_every_setting_of_the_reference(kinds):
+    """Both are made from the same tables: each setting of a component is in both."""
+    text = REFERENCE.read_text().split('\n## Components')[1].split('\n## Templates')[0]
+    told = re.findall(r'^\| `(\w+)` \|', text, re.M)
+    for kind in kinds.values():
+        for path, f in everything(kind['fields']):
+            assert f['name'] in told, (kind['kind'], path, f['name'])
+    known = {f['name'] for k in kinds.values() for _, f in everything(k['fields'])}
+    assert set(told) == known
+
+
+def test_the_schema_tells_what_a_form_needs(kinds):
+    partner, process = kinds['partner'], kinds['process']
+    assert fields(partner, 'partner')['required']
+    port = fields(partner, 'oftp2', 'port')
+    assert (port['type'], port['minimum'], port['maximum']) == ('port', 1, 65535)
+    assert port['default'] is None and '6619' in port['default_text']
+    poll = fields(partner, 'oftp2', 'poll')
+    assert poll['type'] == 'duration' and poll['zero'] and poll['default'] == '0'
+    assert poll['limits'] == '0, or 10ms to 30d'
+    password = fields(partner, 'oftp2', 'password')
+    assert (password['type'], password['secret'], password['maximum']) == ('password', True, 8)
+    signing = fields(kinds['identity'], 'as2', 'signing_certificate')
+    assert (signing['refers'], signing['refers_key']) == ('certificate', True)
+    identity = fields(partner, 'as2', 'identity')
+    assert (identity['refers'], identity['refers_protocol']) == ('identity', 'as2')
+    assert fields(partner, 'as2', 'send', 'mdn')['choices'] == ['none', 'sync', 'async']
+    assert fields(partner, 'as2', 'send', 'compressed')['choices'][0] == 'no'  # no synonyms
+    assert fields(partner, 'as2', 'send', 'subject')['template']
+    assert fields(partner, 'as2', 'send', 'signed')['default'] == 'true'
+    assert fields(partner, 'outbox')['type'] == 'list'
+    assert fields(partner, 'outbox', 'directory')['required']
+    operation = fields(process, 'start', 'operation')
+    assert (operation['other']['by'], operation['other']['when']) == ('listen', 'as2-server')
+    ours = {f['name'] for f in operation['fields']}
+    theirs = {f['name'] for f in operation['other']['fields']}
+    assert 'relay' in ours - theirs and 'mdn_delivery' in theirs - ours
+    assert [f['name'] for f in fields(process, 'steps')['fields']] == ['write', 'exec', 'http', 'send']
+    for kind in kinds.values():
+        assert kind['help'] and kind['example'].startswith(kind['kind'] + ':')
+
+
+def test_what_the_schema_calls_required_is_asked_for(plant, kinds):
+    for kind, path, given in (('partner', ('oftp2',), {'partner': 'x', 'oftp2': {}}),
+                              ('identity', ('as2',), {'identity': 'x', 'as2': {}}),
+                              ('process', (), {'process': 'x'})):
+        at = fields(kinds[kind], *path)['fields'] if path else kinds[kind]['fields']
+        required = {f['name'] for f in at if f['required']} - {kind}
+        status, body = plant.request('POST', '/api/v1/components?dry_run=1', json.dumps(given))
+        assert status == 422
+        missing = {m for p in json.loads(body)['problems']
+                   for m in re.findall(r"^'(\w+)' is missing", p['text'])}
+        assert missing == required and required
+
+
+ODD = 'a "quote", a \\ and a / , : # & * ! | > % @ ` {} [] - ? ~ äöü ÿ € 漢字 😀 \u00a0\u2028\ufeff.'
+
+
+@pytest.mark.parametrize('compact', [True, False])
+@pytest.mark.parametrize('ascii', [True, False])
+def test_a_component_in_json_is_the_component(plant, compact, ascii):
+    """JSON is YAML: everything may be text, and every character may be escaped (but for pairs of surrogates, which no
+    JSON writer needs)."""
+    name = ODD.replace('😀', '') if ascii else ODD
+    process = {'process': 'from-json', 'start': {'listen': 'oftp2-server', 'operation': {
+        'from': {'odette_id': 'O0013FROMJSON', 'password': 'P/W'},
+        'to': {'odette_id': 'O0013TOJSON'}, 'max_file_size': '10M', 'max_record_length': '80',
+        'reject_duplicates': 'false', 'acknowledge': 'processed',
+        'tracking': [{'field': 'x' * 64, 'value': name}, {'field': 'b', 'value': '1e3'}]}},
+        'steps': [{'write': {'directory': '/tmp/' + name}},
+                  {'exec': {'command': ['/bin/true', '', 'no', 'null', '{{document.id}}'],
+                            'timeout': '5s'}}]}
+    process['steps'][1]['exec']['command'][1] = ' '
+    text = json.dumps(process, ensure_ascii=ascii,
+                      separators=(',', ':') if compact else None, indent=None if compact else 1)
+    text = text.replace('P/W', 'P\\/W')
+    status, body = plant.request('POST', '/api/v1/components', text.encode())
+    assert status == 200, body
+    kept = plant.get('/api/v1/components/process/from-json')['text']
+    assert json.loads(kept) == process
+    assert plant.request('DELETE', '/api/v1/components/process/from-json')[0] == 200
+
+
+def test_problems_of_json_stand_at_their_values(plant):
+    text = json.dumps({'partner': 'acme', 'oftp2': {'odette_id': 'O0013000001ACME',
+                                                    'password': 'SECRET12', 'port': '99999',
+                                                    'host': 'a b', 'polll': '1'}}, indent=2)
+    status, body = plant.request('POST', '/api/v1/components?file=form&dry_run=1', text)
+    assert status == 422
+    lines = text.splitlines()
+    found = {lines[p['line'] - 1][p['column'] - 1:].strip(' ,').split(':')[0]: p['text']
+             for p in json.loads(body)['problems']}
+    assert set(found) == {'"99999"', '"a b"', '"polll"'}
+    assert 'out of range' in found['"99999"'] and "did you mean 'poll'" in found['"polll"']
+    assert all(p['file'] == 'form' for p in json.loads(body)['problems'])
