@@ -15,8 +15,7 @@
 
 enum {
     BUFFER = 64 * 1024,
-    HINT = 8 * 1024 * 1024, /* octets after which the disk is set to work */
-    LEAF = 1000,            /* documents a folder                         */
+    LEAF = 1000, /* documents a folder */
 };
 _Static_assert((int)BUFFER >= (int)PAYLOAD_ROW_MAX, "a row payload gathers in the buffer");
 
@@ -31,6 +30,7 @@ struct payload_writer {
     bool finished, failed;
     struct err err;           /* why it failed */
     uint64_t written, hinted; /* octets in the file; those the disk was set to work on */
+    uint64_t dropped;         /* those before are not to stay in the page cache, or do */
     uint64_t held;            /* octets that were referred to, when kept */
     size_t have;              /* octets gathered */
     uint8_t buffer[BUFFER];
@@ -121,6 +121,33 @@ static bool open_file(struct payload_writer *w, struct err *err)
     return true;
 }
 
+/* Writes out what has come since the last time, lest the sync at the end wait for the whole file, and
+ * lets go of the pages before, which are on disk by then or nearly so. To wait for them reports
+ * their errors once and for all, so such an error is that of a sync; that a file system cannot do it at
+ * all is none. */
+static bool set_to_work(struct payload_writer *w, struct err *err)
+{
+    const unsigned all =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    off_t from = (off_t)w->dropped, n = (off_t)(w->hinted - w->dropped);
+
+    if (w->hinted < PAYLOAD_CACHED) {
+        w->dropped = w->hinted;
+        n = 0;
+    }
+    (void)store_fs->sync_file_range(w->fd, (off_t)w->hinted, (off_t)(w->written - w->hinted),
+                                    SYNC_FILE_RANGE_WRITE);
+    w->hinted = w->written;
+    if (n == 0)
+        return true;
+    if (store_fs->sync_file_range(w->fd, from, n, all) == 0)
+        (void)posix_fadvise(w->fd, from, n, POSIX_FADV_DONTNEED);
+    else if (errno == EIO || errno == ENOSPC || errno == EDQUOT || errno == ENOMEM)
+        return fail(w, "sync", err);
+    w->dropped = (uint64_t)(from + n);
+    return true;
+}
+
 static bool write_all(struct payload_writer *w, struct span s, struct err *err)
 {
     while (s.n > 0) {
@@ -136,13 +163,7 @@ static bool write_all(struct payload_writer *w, struct span s, struct err *err)
         span_skip(&s, (size_t)n);
         w->written += (uint64_t)n;
     }
-    /* Only a hint: the sync at the end would otherwise wait for the whole file. */
-    if (w->written - w->hinted >= HINT) {
-        (void)sync_file_range(w->fd, (off_t)w->hinted, (off_t)(w->written - w->hinted),
-                              SYNC_FILE_RANGE_WRITE);
-        w->hinted = w->written;
-    }
-    return true;
+    return w->written - w->hinted < PAYLOAD_STRIDE || set_to_work(w, err);
 }
 
 static bool flush(struct payload_writer *w, struct err *err)
@@ -226,7 +247,7 @@ static bool resume_file(struct payload_writer *w, const struct payload_ref *ref,
     } while (rc != 0 && errno == EINTR);
     if (rc != 0)
         return fail(w, "cut", err);
-    w->written = w->hinted = w->held = size;
+    w->written = w->hinted = w->dropped = w->held = size;
     return true;
 }
 

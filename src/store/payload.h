@@ -16,6 +16,7 @@ struct fs_ops {
     ssize_t (*pread)(int fd, void *p, size_t n, off_t at);
     int (*fdatasync)(int fd);
     int (*fsync)(int fd);
+    int (*sync_file_range)(int fd, off_t from, off_t n, unsigned flags);
     int (*ftruncate)(int fd, off_t size);
     int (*mkdir)(int dirfd, const char *path, mode_t mode);
     int (*rename)(int olddir, const char *old, int newdir, const char *name);
@@ -27,6 +28,11 @@ extern const struct fs_ops *store_fs;
 
 enum {
     PAYLOAD_ROW_MAX = 32 * 1024, /* octets that may live in the row */
+    /* What is beyond this in a file does not stay in the system's page cache once it is on disk
+     * or was read: a document of 10 GB neither drives the rest out of memory nor is slowed by the
+     * first use of 10 GB of fresh pages. */
+    PAYLOAD_CACHED = 64 * 1024 * 1024,
+    PAYLOAD_STRIDE = 8 * 1024 * 1024, /* octets between looks after that */
 };
 
 /* A payload being written. Its file is made on the first octet beyond PAYLOAD_ROW_MAX (or at

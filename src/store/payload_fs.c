@@ -23,6 +23,7 @@ static const struct fs_ops system_calls = {
     .pread = pread,
     .fdatasync = fdatasync,
     .fsync = fsync,
+    .sync_file_range = sync_file_range,
     .ftruncate = ftruncate,
     .mkdir = mkdirat,
     .rename = renameat,

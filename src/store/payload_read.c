@@ -8,6 +8,7 @@
 struct payload_reader {
     int fd; /* -1: in the row */
     uint64_t size;
+    uint64_t from, next; /* read one after the other: those octets, not let go of yet */
     struct arena arena;
     struct span row;
     char path[PAYLOAD_PATH];
@@ -50,6 +51,18 @@ out:
     return false;
 }
 
+/* Lets go of the pages behind a long read from front to back. */
+static void behind(struct payload_reader *r, uint64_t at, size_t n)
+{
+    if (at != r->next)
+        r->from = at;
+    r->next = at + n;
+    if (r->size <= PAYLOAD_CACHED || r->next - r->from < PAYLOAD_STRIDE)
+        return;
+    (void)posix_fadvise(r->fd, (off_t)r->from, (off_t)(r->next - r->from), POSIX_FADV_DONTNEED);
+    r->from = r->next;
+}
+
 bool payload_read(struct payload_reader *r, uint64_t at, struct room room, size_t *n,
                   struct err *err)
 {
@@ -72,6 +85,7 @@ bool payload_read(struct payload_reader *r, uint64_t at, struct room room, size_
     if (got == 0)
         return FAIL(err, FAIL_LOCAL, 0, "the payload '%s' ends at %llu of %llu octets", r->path,
                     (unsigned long long)at, (unsigned long long)r->size);
+    behind(r, at, (size_t)got);
     *n = (size_t)got;
     return true;
 }

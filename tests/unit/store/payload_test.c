@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -341,6 +342,16 @@ static int bad_fsync(int fd)
     return -1;
 }
 
+/* Only the calls that wait, and so report what went wrong with the octets. */
+static int bad_sync_file_range(int fd, off_t from, off_t n, unsigned flags)
+{
+    if ((flags & SYNC_FILE_RANGE_WAIT_AFTER) != 0 && goes_wrong()) {
+        plan.sync_failed = true;
+        return -1;
+    }
+    return real_fs->sync_file_range(fd, from, n, flags);
+}
+
 static int bad_ftruncate(int fd, off_t size)
 {
     return goes_wrong() ? -1 : real_fs->ftruncate(fd, size);
@@ -377,6 +388,7 @@ static const struct fs_ops bad_fs = {
     .pread = bad_pread,
     .fdatasync = bad_fdatasync,
     .fsync = bad_fsync,
+    .sync_file_range = bad_sync_file_range,
     .ftruncate = bad_ftruncate,
     .mkdir = bad_mkdir,
     .rename = bad_rename,
@@ -553,9 +565,72 @@ static void a_failed_writer_stays_failed(void **state)
     assert_false(file_exists(f, "payload/000/000/5.raw"));
 }
 
+/* Pages of a long file are let go of behind the writer: what the disk says of them then is said once,
+ * so it counts as the sync it is. */
+static void a_long_payload_fails_with_the_octets_behind(void **state)
+{
+    static const struct {
+        int error;
+        bool fatal;
+    } cases[] = { { EIO, true }, { ENOSPC, true }, { ENOSYS, false }, { EINVAL, false } };
+    static uint8_t piece[1 << 20];
+    struct fixture *f = *state;
+    struct fs_ops ops = *store_fs;
+
+    real_fs = store_fs;
+    ops.sync_file_range = bad_sync_file_range;
+    for (size_t c = 0; c < COUNT_OF(cases); c++) {
+        struct payload_writer *w = create(f, 10 + (int64_t)c, 'r');
+        struct payload_ref ref;
+        bool ok = true;
+
+        memset(&plan, 0, sizeof(plan));
+        plan.left = 1;
+        plan.error = cases[c].error;
+        store_fs = &ops;
+        for (int n = 0; n < 90 && ok; n++)
+            ok = payload_write(w, span_of(piece, sizeof(piece)), &f->err);
+        assert_true(plan.fired);
+        assert_int_equal(ok, !cases[c].fatal);
+        assert_int_equal(payload_checkpoint(w, &ref, &f->err), !cases[c].fatal);
+        store_fs = real_fs;
+        payload_writer_free(w);
+    }
+}
+
+static void a_long_payload_comes_back(void **state)
+{
+    enum { PIECE = 999983, SIZE = 100 * PIECE };
+    static uint8_t piece[PIECE], got[PIECE];
+    struct fixture *f = *state;
+    struct payload_writer *w = create(f, 7, 'r');
+    struct payload_reader *r;
+    struct payload_ref ref;
+    size_t n;
+
+    for (uint64_t at = 0; at < SIZE; at += PIECE) {
+        fill(piece, PIECE, at);
+        assert_ok(f, payload_write(w, span_of(piece, PIECE), &f->err));
+    }
+    assert_ok(f, payload_checkpoint(w, &ref, &f->err));
+    assert_int_equal(ref.size, SIZE);
+    assert_ok(f, payload_open(f->s, 7, 'r', &ref, &r, &f->err));
+    for (int turn = 0; turn < 2; turn++)
+        for (uint64_t at = 0; at < SIZE; at += n) {
+            assert_ok(f, payload_read(r, at, (struct room) { got, sizeof(got) }, &n, &f->err));
+            assert_true(n > 0);
+            fill(piece, n, at);
+            assert_memory_equal(piece, got, n);
+        }
+    payload_reader_free(r);
+    payload_writer_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        STORE_TEST(a_long_payload_fails_with_the_octets_behind),
+        STORE_TEST(a_long_payload_comes_back),
         STORE_TEST(a_payload_goes_on_beyond_4_gib),
         STORE_TEST(sizes_up_to_the_limit_are_rows_and_all_come_back),
         STORE_TEST(files_are_sharded_by_id),
