@@ -13,14 +13,14 @@ $(BUILD)/build.ninja:
 	meson setup $(BUILD)
 
 deps:                            ## install what the build needs (Debian; root or sudo)
-	scripts/install-deps.sh build
+	scripts/install-deps.sh build console
 
 demo: deps                       ## two gateways exchange files over TLS on this machine
 	$(MAKE) all
 	WAYBILL_BINARY=$(BUILD)/waybill scripts/demo.sh
 
 test:                            ## everything: unit, replay, integration, fault, sanitizers, checks
-	scripts/install-deps.sh build test check
+	scripts/install-deps.sh build console browser test check
 	$(PYTHON) scripts/run-tests.py
 
 check:                           ## format, folder rule, warnings, checklist, paths

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of Debian's packages. Does nothing, quickly, when all is there.
-#   scripts/install-deps.sh [build] [test] [check] [interop] [fuzz]      default: build
+#   scripts/install-deps.sh [GROUP...]      default: build; console is what the web console is built
+#   with, browser what its tests take; the others: test, check, interop, fuzz
 set -euo pipefail
 
 packages() {
@@ -10,6 +11,11 @@ packages() {
             libcurl4-openssl-dev libyaml-dev libjansson-dev libhttp-parser-dev zlib1g-dev \
             libisal-dev libxmlsec1-dev python3 openssl procps
         ;;
+    console)
+        # The web console is built with Node, which may be there from elsewhere.
+        echo $(command -v node >/dev/null && command -v npm >/dev/null || echo nodejs npm)
+        ;;
+    browser) echo chromium fonts-inter ;;
     test) echo libcmocka-dev python3-pytest python3-jsonschema git ;;
     check) echo clang-14 clang-format-14 git python3 ;;
     interop)
@@ -21,7 +27,7 @@ packages() {
         ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     *)
-        echo "install-deps: no group $1 (build, test, check, interop, fuzz)" >&2
+        echo "install-deps: no group $1 (build, console, browser, test, check, interop, fuzz)" >&2
         exit 2
         ;;
     esac

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build=build-fuzz
 seconds=${FUZZ_SECONDS:-60}
 if [ ! -f "$build/build.ninja" ]; then
-    CC=clang-14 meson setup "$build" -Dfuzz=true -Dtests=disabled -Db_lundef=false \
+    CC=clang-14 meson setup "$build" -Dfuzz=true -Dtests=disabled -Dconsole=disabled -Db_lundef=false \
         -Db_sanitize=address,undefined -Doptimization=1 \
         -Dc_args="-fno-omit-frame-pointer -fsanitize=fuzzer-no-link"
 fi

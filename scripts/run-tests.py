@@ -289,7 +289,7 @@ def checks(g):
 
 def groups():
     # The sanitizers' own optimisation level, and frames that their traces can follow.
-    options = ['-Doptimization=1', '-Dc_args=-fno-omit-frame-pointer']
+    options = ['-Doptimization=1', '-Dc_args=-fno-omit-frame-pointer', '-Dconsole=disabled']
     # These run no gateway.
     def without(*names):
         return [f'--ignore=tests/integration/{n}.py' for n in names]

@@ -164,4 +164,10 @@ api_handler api_exchange, api_exchange_pending, api_trust_list; /* exchange.c */
 api_handler api_backup;                                         /* backup.c */
 api_handler api_sessions, api_partner_call, api_partner_test, api_trace;
 
+/* users.c: who asks, as the API tells it. */
+struct json_out api_session_tell(const struct api_call *c);
+/* console.c: whether a path is the web console's, and what serves it. */
+bool api_console_path(const char *path);
+api_handler api_console;
+
 #endif

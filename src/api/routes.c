@@ -104,8 +104,11 @@ void api_dispatch(void *context, struct http_request *r)
         .gateway = conn->api->gateway,
         .r = r,
     };
+    /* its files are no part of the API, and not in the OpenAPI document */
+    static const struct api_route console = { .run = api_console, .role = ROLE_NONE };
     const char *other = NULL;
-    const struct api_route *route = find(r, c.arg, &other);
+    const struct api_route *route =
+        api_console_path(r->path) ? &console : find(r, c.arg, &other);
 
     c.store = gateway_store(c.gateway);
     if (!allowed(&c, route))

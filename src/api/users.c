@@ -340,7 +340,7 @@ void api_token_delete(struct api_call *c)
 /* ---- sessions of the console ------------------------------------------------------------ */
 
 /* Who asks, and what the page needs for changes. */
-static void tell_session(struct api_call *c)
+struct json_out api_session_tell(const struct api_call *c)
 {
     struct json_out o = json_out_object();
 
@@ -349,7 +349,12 @@ static void tell_session(struct api_call *c)
     json_put_text(&o, "role", api_role_name(c->role));
     json_put_text(&o, "csrf", c->csrf);
     json_put_time(&o, "expires", c->session_ms);
-    api_json(c, 200, o);
+    return o;
+}
+
+static void tell_session(struct api_call *c)
+{
+    api_json(c, 200, api_session_tell(c));
 }
 
 void api_session(struct api_call *c)
