@@ -190,7 +190,7 @@ const struct api_schema api_schemas[] = {
     { "Job", "id:i kind:s document:i receipt:i own:s~ peer:s~ not_before:t~ attempts:i step:i last_error:s~" },
 
     { "Sessions", "sessions:[RunningSession]" },
-    { "RunningSession", "id:i partner:s~ peer:s~ address:s~ state:s tls:s~ initiator:b since:t~ document:i~ done:i"
+    { "RunningSession", "id:i protocol:s partner:s~ peer:s~ address:s~ state:s tls:s~ initiator:b since:t~ document:i~ done:i"
       " total:i octets_in:i octets_out:i" },
     { "Called", "called:b" },
     { "PartnerTest", "ok:b steps:[PartnerTestStep] trace:[s]" },

@@ -9,6 +9,7 @@ static struct json_out session(const struct gateway_session *s)
     struct json_out o = json_out_object();
 
     json_put_int(&o, "id", s->id);
+    json_put_text(&o, "protocol", s->protocol);
     json_put_text(&o, "partner", s->partner);
     json_put_text(&o, "peer", s->peer_code);
     json_put_text(&o, "address", s->address);

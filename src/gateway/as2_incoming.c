@@ -18,6 +18,7 @@ struct exchange {
     struct gateway *g;
     struct http_request *r;
     struct as2_in in;
+    struct transfer shown;
     struct payload_writer *raw;
     struct payload_ref raw_ref; /* checkpointed: to be removed when nothing is committed */
     EVP_MD_CTX *wire;
@@ -95,6 +96,7 @@ static void fill(struct exchange *x, const struct as2_head *head)
 static bool pass_on(struct exchange *x, struct span octets, struct err *err)
 {
     x->in.d.progress += octets.n;
+    atomic_store(&x->shown.done, x->in.d.progress);
     if (EVP_DigestUpdate(x->wire, octets.p, octets.n) != 1)
         return FAIL(err, FAIL_LOCAL, 0, "the digest failed");
     if (x->inline_opening)
@@ -544,7 +546,12 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
               !x->in.request.mdn ? "none"
               : x->async         ? "asynchronous"
                                  : "synchronous");
+    x->shown.tls = r->tls[0] != '\0';
+    x->shown.document_id = x->in.d.id;
+    x->shown.total = x->in.d.total > 0 ? x->in.d.total + x->part.from : 0;
+    transfer_begin(g, &x->shown, x->in.d.partner, head->from, r->address);
     exchange(x, first);
+    transfer_end(g, &x->shown);
     /* A commit whose sync failed may be found to have happened: then the start sweeps up. */
     if (!x->committed && !x->held && x->part.document_id == 0 && !store_failed(g->store)) {
         if (x->raw_ref.kind == PAYLOAD_FILE)

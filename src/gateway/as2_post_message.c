@@ -23,6 +23,7 @@ struct posting {
     const struct config_as2_partner *cfg;
     struct arena arena;
     struct document d;
+    struct transfer shown;
     struct payload_reader *raw;
     uint64_t at;
     struct http_reply *reply;
@@ -122,6 +123,7 @@ static bool read_raw(void *context, struct room room, size_t *n)
     if (!payload_read(x->raw, x->at, room, n, &err))
         return false;
     x->at += *n;
+    atomic_store(&x->shown.done, x->at);
     return true;
 }
 
@@ -163,12 +165,18 @@ static bool request(struct posting *x, struct err *err)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     as2_trace(x->g, x->p->name, x->d.peer, "> POST %s Message-ID %s, %llu octets", x->cfg->url,
               as2_prop(&x->d, AS2_MESSAGE_ID), (unsigned long long)x->d.raw.size);
+    x->shown.outgoing = true;
+    x->shown.tls = strncmp(x->cfg->url, "https:", 6) == 0;
+    x->shown.document_id = x->d.id;
+    x->shown.total = x->d.raw.size;
+    transfer_begin(x->g, &x->shown, x->p->name, x->d.peer, x->cfg->url);
     answered = http_call(&call, &x->arena, x->reply, err);
     if (answered && x->reply->status == 411 && x->cfg->send.chunked) {
         call.read_length = x->d.raw.size; /* as2.md 6.3: once, with Content-Length */
         x->at = 0;
         answered = http_call(&call, &x->arena, x->reply, err);
     }
+    transfer_end(x->g, &x->shown);
     atomic_fetch_add(answered ? &x->g->n.posts : &x->g->n.posts_failed, 1);
     as2_trace(x->g, x->p->name, x->d.peer, "< %s",
               answered ? arena_printf(&x->arena, "HTTP %d", x->reply->status) : err->text);

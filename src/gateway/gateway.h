@@ -196,8 +196,10 @@ char document_opened_role(const struct document *d);
 
 /* ---- sessions --------------------------------------------------------------------------- */
 
+/* An OFTP2 session, or an AS2 request that carries a message. */
 struct gateway_session {
     int64_t id;
+    const char *protocol; /* "oftp2", "as2" */
     const char *partner, *peer_code, *address, *state, *tls;
     bool initiator;
     int64_t since_ms;

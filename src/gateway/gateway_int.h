@@ -40,6 +40,19 @@ struct counters {
     atomic_ullong outbox_taken, outbox_failed;
 };
 
+/* An AS2 request under way: a message coming in or going out. */
+struct transfer {
+    /* filled in before transfer_begin */
+    bool outgoing, tls;
+    int64_t document_id;
+    uint64_t total; /* octets of the body; 0: not known */
+    atomic_ullong done;
+    /* by it */
+    int64_t id, since_ms;
+    char partner[129], peer[129], address[257];
+    struct transfer *next;
+};
+
 struct listener_counts {
     char name[65];
     uint64_t documents, failures;
@@ -59,6 +72,7 @@ struct gateway {
     pthread_mutex_t lock; /* guards what follows */
     struct snapshot *snap;
     struct session *sessions; /* linked by session.next */
+    struct transfer *transfers;
     struct listener_counts *counts;
     char reserved_key[192]; /* identity key of a partial file that is being dropped */
     int64_t next_session;
@@ -97,6 +111,16 @@ void gateway_stamp(struct gateway *g, char date[9], char time[11]);
 /* A stamp with which no file of this name went to this destination before: the partner would
  * take the new one for the old one, sent again. */
 bool stamp_unused(struct gateway *g, struct oftp_sfid *f, struct err *err);
+
+/* Lists it from here to transfer_end, up to which t is borrowed. Texts are copied, cut when too
+ * long. */
+void transfer_begin(struct gateway *g, struct transfer *t, const char *partner,
+                    const char *peer, const char *address);
+/* Nothing when it was not begun. */
+void transfer_end(struct gateway *g, struct transfer *t);
+/* Adds them to list, up to cap. g->lock is held. */
+void transfers_list(struct gateway *g, struct arena *a, struct gateway_session *list,
+                    size_t *n, size_t cap);
 
 /* ---- documents --------------------------------------------------------------------------- */
 

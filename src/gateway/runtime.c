@@ -177,7 +177,7 @@ bool gateway_stop_requested(struct gateway *g)
 bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session **list,
                       size_t *n, struct err *err)
 {
-    size_t cap = sessions_left(g) + 16;
+    size_t cap = sessions_left(g) + 256;
 
     *n = 0;
     *list = arena_take(a, sizeof(**list) * cap);
@@ -186,6 +186,7 @@ bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session
         struct gateway_session *o = &(*list)[(*n)++];
 
         o->id = s->id;
+        o->protocol = "oftp2";
         o->partner = arena_text(a, s->partner_name);
         o->peer_code = arena_text(a, s->peer);
         o->address = arena_text(a, conn_peer(s->conn));
@@ -199,6 +200,8 @@ bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session
         o->octets_in = atomic_load(&s->octets_in);
         o->octets_out = atomic_load(&s->octets_out);
     }
+    if (*list != NULL)
+        transfers_list(g, a, *list, n, cap);
     pthread_mutex_unlock(&g->lock);
     return !a->failed || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 }

@@ -230,6 +230,7 @@ bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session
     (void)err;
     *list = arena_take(a, sizeof(**list));
     (*list)[0] = (struct gateway_session) { .id = 1,
+                                            .protocol = "oftp2",
                                             .partner = "acme",
                                             .peer_code = "OA",
                                             .address = "10.0.0.1:5",
