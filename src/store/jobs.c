@@ -28,7 +28,8 @@ struct group {
 struct open_job {
     struct tree_node by_id, by_due, by_ready;
     struct group *group;
-    int64_t not_before_ms;
+    int64_t not_before_ms, since_ms;
+    struct open_job *older, *younger; /* of its kind */
 };
 
 /* A thread in store_wait_kinds(), on its stack. */
@@ -46,6 +47,10 @@ struct job_index {
     struct tree_node *jobs;
     struct group *kinds[JOB_KINDS];
     struct group *buckets[BUCKETS];
+    struct by_age {
+        struct open_job *oldest, *youngest;
+        uint64_t n;
+    } ages[JOB_KINDS];
     struct arena arena; /* of groups: their number is that of pairs ever called */
 };
 
@@ -168,6 +173,39 @@ static void set_horizon(struct group *g, int64_t now_ms)
     g->horizon_ms = now_ms;
 }
 
+/* ---- by age ------------------------------------------------------------------------------- */
+
+/* In the place of `was`, or NULL: as the youngest. */
+static void age_add(struct job_index *ix, struct open_job *j, struct open_job *was)
+{
+    struct by_age *a = &ix->ages[j->group->kind];
+
+    j->older = was != NULL ? was->older : a->youngest;
+    j->younger = was;
+    *(j->older != NULL ? &j->older->younger : &a->oldest) = j;
+    *(was != NULL ? &was->older : &a->youngest) = j;
+    a->n++;
+}
+
+static void age_drop(struct job_index *ix, struct open_job *j)
+{
+    struct by_age *a = &ix->ages[j->group->kind];
+
+    *(j->older != NULL ? &j->older->younger : &a->oldest) = j->younger;
+    *(j->younger != NULL ? &j->younger->older : &a->youngest) = j->older;
+    a->n--;
+}
+
+void job_index_ages(struct job_index *ix, struct store_counts *out)
+{
+    pthread_mutex_lock(&ix->lock);
+    for (size_t i = 0; i < STORE_JOB_KINDS; i++) {
+        out->jobs[i].open = ix->ages[i].n;
+        out->jobs[i].oldest_ms = ix->ages[i].oldest != NULL ? ix->ages[i].oldest->since_ms : 0;
+    }
+    pthread_mutex_unlock(&ix->lock);
+}
+
 /* ---- changes ---------------------------------------------------------------------------- */
 
 static struct open_job *find(struct job_index *ix, int64_t id)
@@ -185,6 +223,7 @@ static struct open_job *make(struct job_index *ix, const struct job *j)
         goto out;
     open->by_id.id = open->by_due.id = open->by_ready.id = j->id;
     open->not_before_ms = j->not_before_ms;
+    open->since_ms = store_clock_ms();
     open->group = group_of(ix, j->kind, j->own, j->peer);
     if (open->group != NULL)
         return open;
@@ -201,11 +240,18 @@ static void drop(struct job_index *ix, int64_t id)
         return;
     tree_drop(&ix->jobs, &j->by_id);
     take_from_group(j);
+    age_drop(ix, j);
     free(j);
 }
 
 static void put(struct job_index *ix, struct open_job *j)
 {
+    struct open_job *was = find(ix, j->by_id.id);
+
+    /* One that is tried again is as old as it was. */
+    if (was != NULL)
+        j->since_ms = was->since_ms;
+    age_add(ix, j, was != NULL && was->group->kind == j->group->kind ? was : NULL);
     drop(ix, j->by_id.id);
     tree_add(&ix->jobs, &j->by_id);
     put_in_group(j, j->not_before_ms);
@@ -273,6 +319,8 @@ bool job_index_load(struct job_index *ix, struct conn *c, struct err *err)
         struct open_job *j = make(ix, &row);
 
         ok = j != NULL;
+        if (ok && col_int(&q, 5) != 0)
+            j->since_ms = col_int(&q, 5);
         if (ok)
             put(ix, j);
     }

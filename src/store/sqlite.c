@@ -205,7 +205,8 @@ static bool recover(struct store *s, struct err *err)
 {
     return sqlite_migrate(s->writer, err) && start_ids(s, err) &&
            store_mark_cut_off(s->writer, err) && store_sweep_payload(s, s->writer, err) &&
-           job_index_load(s->jobs, s->writer, err);
+           job_index_load(s->jobs, s->writer, err) &&
+           counters_load(s->counters, s->writer, err);
 }
 
 static void free_parts(struct store *s)
@@ -213,6 +214,7 @@ static void free_parts(struct store *s)
     reader_pool_free(s->readers);
     conn_free(s->writer); /* the last connection: it empties the log into the file */
     job_index_free(s->jobs);
+    counters_free(s->counters);
     if (s->payload_fd >= 0)
         close(s->payload_fd);
     if (s->dir_fd >= 0)
@@ -240,7 +242,8 @@ bool store_open(const struct store_config *cfg, struct store **out, struct err *
     s->directory = strdup(cfg->directory);
     s->jobs = job_index_new();
     s->hold = file_hold_new();
-    if (s->directory == NULL || s->jobs == NULL || s->hold == NULL) {
+    s->counters = counters_new();
+    if (s->directory == NULL || s->jobs == NULL || s->hold == NULL || s->counters == NULL) {
         FAIL(err, FAIL_LOCAL, 0, "memory is out");
         goto out;
     }

@@ -136,6 +136,7 @@ const char *const query_text[QUERIES] = {
     [Q_SET_STATE] = "UPDATE document SET state = ?3, changed_ms = ?4,"
                     " reason = coalesce(?5, reason) WHERE id = ?1 AND (?2 >> state) & 1",
     [Q_STATE_OF] = "SELECT state FROM document WHERE id = ?1",
+    [Q_WAS] = "SELECT state, outbound, protocol IS 'as2' FROM document WHERE id = ?1",
     [Q_SET_RAW] =
         "UPDATE document SET raw_kind = ?2, raw_size = ?3, raw_path = ?4 WHERE id = ?1",
     [Q_SET_OPENED] = "UPDATE document SET opened_kind = ?2, opened_size = ?3, opened_path = ?4"
@@ -247,10 +248,19 @@ const char *const query_text[QUERIES] = {
     [Q_GET_OCTETS] = "SELECT octets FROM octets WHERE key = ?1",
     [Q_HAS_OCTETS] = "SELECT length(octets) FROM octets WHERE key = ?1",
     [Q_COUNT_STATES] = "SELECT state, count(*) FROM document GROUP BY state",
+    [Q_COUNT_KEPT] = "SELECT state, count(*) FROM document INDEXED BY document_state"
+                     " WHERE state IN (1, 2, 3, 4, 7, 8, 9, 10, 11, 14) GROUP BY state",
+    [Q_CREATED_SINCE] = "SELECT outbound, state, created_ms, changed_ms FROM document"
+                        " INDEXED BY document_created WHERE created_ms >= ?1"
+                        " AND created_ms < ?2 ORDER BY created_ms DESC LIMIT ?3",
+    [Q_NEWEST_IN_STATE] = "SELECT outbound, changed_ms FROM document INDEXED BY document_state"
+                          " WHERE state = ?1 ORDER BY id DESC LIMIT ?2",
     [Q_GET_JOB] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
     [Q_JOBS] = "SELECT " JOB_COLUMNS " FROM job ORDER BY id",
     [Q_JOBS_OF] = "SELECT " JOB_COLUMNS " FROM job WHERE document_id = ?1 ORDER BY id",
-    [Q_OPEN_JOBS] = "SELECT id, kind, own, peer, not_before_ms FROM job",
+    [Q_OPEN_JOBS] = "SELECT job.id, kind, job.own, job.peer, not_before_ms,"
+                    " created_ms FROM job LEFT JOIN document ON document.id = document_id"
+                    " ORDER BY job.id",
     [Q_FILES_BETWEEN] = "SELECT id, raw_kind, opened_kind FROM document"
                         " INDEXED BY document_file WHERE (raw_kind = 2 OR opened_kind = 2)"
                         " AND id >= ?1 AND id < ?2",

@@ -27,6 +27,7 @@ enum {
 struct request {
     struct store_batch *b; /* NULL: only a new mark for ids is wanted */
     struct err *err;
+    uint64_t begun_us;
     bool ok;
     sem_t answered;
     struct request *next;
@@ -63,7 +64,7 @@ static bool apply_batch(struct store *s, struct store_batch *b, struct err *err)
     for (struct change *ch = b->first; ch != NULL; ch = ch->next) {
         if (ch->kind == CHANGE_JOB && !job_index_prepare(s->jobs, ch, err))
             return false;
-        if (!sqlite_apply(s->writer, ch, err))
+        if (!counters_look(s->writer, ch, err) || !sqlite_apply(s->writer, ch, err))
             return false;
     }
     /* Deferred keys would only be looked at by COMMIT, where one batch's mistake would be
@@ -198,6 +199,29 @@ bool store_failed(struct store *s)
     return atomic_load(&s->line->broken);
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void count_all(struct store *s, const struct request *list, bool ok)
+{
+    uint64_t now = now_us();
+    size_t n = 0;
+
+    for (const struct request *r = list; r != NULL; r = r->next) {
+        if (r->b == NULL)
+            continue;
+        counters_commit(s->counters, r->b, r->ok, now - r->begun_us);
+        n++;
+    }
+    if (ok)
+        counters_group(s->counters, n);
+}
+
 static void commit_all(struct store *s, struct request *list)
 {
     struct err err = { 0 };
@@ -222,6 +246,7 @@ static void commit_all(struct store *s, struct request *list)
             job_index_settle(s->jobs, r->b, r->ok);
     }
     atomic_fetch_add(&s->line->commits, ok);
+    count_all(s, list, ok);
 }
 
 /* ---- the thread ------------------------------------------------------------------------- */
@@ -347,7 +372,7 @@ static bool wait_for(struct commit_line *line, struct request *r)
 
 bool store_commit(struct store *s, struct store_batch *b, struct err *err)
 {
-    struct request r = { .b = b, .err = err };
+    struct request r = { .b = b, .err = err, .begun_us = now_us() };
 
     if (b != NULL)
         batch_close(b);

@@ -4,6 +4,7 @@
 #define WAYBILL_STORE_INT_H
 
 #include "store/access.h"
+#include "store/counts.h"
 #include "store/payload.h"
 #include "store/store.h"
 
@@ -49,11 +50,18 @@ enum change_kind {
 
 struct open_job;
 
+/* A document before a change of its state; state 0: it was not there. */
+struct state_seen {
+    enum document_state state;
+    bool outbound, as2;
+};
+
 struct change {
     struct change *next;
     enum change_kind kind;
     int64_t id; /* of the document, receipt, job or execution it is about */
     int64_t at_ms;
+    struct state_seen was; /* CHANGE_DOCUMENT, CHANGE_STATE: counts.c */
     union {
         struct document_change {
             struct document d;
@@ -128,6 +136,7 @@ struct job_index;   /* jobs.c */
 struct commit_line; /* sqlite_write.c */
 struct reader_pool; /* sqlite_read.c */
 struct file_hold;   /* payload_hold.c */
+struct counters;    /* counts.c */
 
 struct store {
     char *directory;
@@ -136,6 +145,7 @@ struct store {
     struct commit_line *line;
     struct reader_pool *readers;
     struct job_index *jobs;
+    struct counters *counters;
     _Atomic int64_t next_id;
     _Atomic int64_t id_mark; /* ids below it may have been given: it is in the file */
     pthread_mutex_t folder_lock;
@@ -177,8 +187,21 @@ MUST_CHECK bool job_index_load(struct job_index *ix, struct conn *c, struct err 
 MUST_CHECK bool job_index_prepare(struct job_index *ix, struct change *ch, struct err *err);
 /* After the commit: done true puts and ends the batch's jobs; false drops what was prepared. */
 void job_index_settle(struct job_index *ix, struct store_batch *b, bool done);
+/* Fills .jobs. */
+void job_index_ages(struct job_index *ix, struct store_counts *out);
 /* Wakes those who wait for jobs. */
 void job_index_ring(struct job_index *ix);
+
+/* counts.c */
+struct counters *counters_new(void);
+void counters_free(struct counters *k);
+MUST_CHECK bool counters_load(struct counters *k, struct conn *c, struct err *err);
+/* Before a change is made: looks what the document is now. */
+MUST_CHECK bool counters_look(struct conn *c, struct change *ch, struct err *err);
+/* After the commit, for each batch, and for the transaction. */
+void counters_commit(struct counters *k, const struct store_batch *b, bool done,
+                     uint64_t waited_us);
+void counters_group(struct counters *k, size_t batches);
 
 /* payload.c */
 enum { PAYLOAD_PATH = 64 };
