@@ -31,6 +31,7 @@ import zlib
 
 from as2_http import (Answer, Closed, Connection, FormatError, Request, Response, Server, Silent,
                       get, head_octets, parse_head, post, replaced)
+from patience import patient
 
 __all__ = ['Answer', 'Closed', 'Connection', 'FormatError', 'Request', 'Response', 'Server',
            'Silent', 'get', 'post', 'replaced', 'Entity', 'Keys', 'Refused', 'Message', 'Mdn',
@@ -50,7 +51,7 @@ class Refused(AssertionError):
 
 def openssl(*args, data=b''):
     done = subprocess.run(['openssl', *map(str, args)], input=data, capture_output=True,
-                          timeout=120)
+                          timeout=patient(60))
     if done.returncode != 0:
         raise Refused(f'openssl {" ".join(map(str, args))}: '
                       f'{done.stderr.decode(errors="replace")[-600:]}')
@@ -737,16 +738,17 @@ class Partner(Server):
             self.mdn_responses.put(e)
 
     def _next(self, q, what, timeout):
+        timeout = patient(30) if timeout is None else timeout
         try:
             return q.get(timeout=timeout)
         except queue.Empty:
             raise Silent(f'no {what} in {timeout} s; problems: {self.problems}') from None
 
-    def next_message(self, timeout=30):
+    def next_message(self, timeout=None):
         return self._next(self.messages, 'message', timeout)
 
-    def next_mdn(self, timeout=30):
+    def next_mdn(self, timeout=None):
         return self._next(self.mdns, 'MDN', timeout)
 
-    def next_mdn_response(self, timeout=30):
+    def next_mdn_response(self, timeout=None):
         return self._next(self.mdn_responses, 'answer to an MDN', timeout)

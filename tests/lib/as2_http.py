@@ -18,6 +18,8 @@ import threading
 import time
 import urllib.parse
 
+from patience import patient
+
 HEAD_MAX = 256 * 1024
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 REASONS = {100: 'Continue', 200: 'OK', 202: 'Accepted', 204: 'No Content', 302: 'Found',
@@ -216,11 +218,12 @@ class Connection:
     """A connection to the host and port of a URL. tls: an ssl.SSLContext (oftp.client_tls),
     needed for https."""
 
-    def __init__(self, url, tls=None, timeout=60):
+    def __init__(self, url, tls=None, timeout=None):
         self.url = urllib.parse.urlsplit(url)
         secure = self.url.scheme == 'https'
         self.sock = socket.create_connection(
-            (self.url.hostname, self.url.port or (443 if secure else 80)), timeout)
+            (self.url.hostname, self.url.port or (443 if secure else 80)),
+            patient(20) if timeout is None else timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if secure:
             try:
@@ -296,9 +299,9 @@ class Connection:
             body = self.reader.body(fields, until_closed=True)
         return Response(status, line.group(2), fields, body, interim, bytes(self.reader.raw))
 
-    def closed(self, timeout=20):
+    def closed(self, timeout=None):
         """Whether the other side closes the connection in this time, without another octet."""
-        self.sock.settimeout(timeout)
+        self.sock.settimeout(patient(20) if timeout is None else timeout)
         try:
             return self.reader.ahead == b'' and self.sock.recv(1) == b''
         except (TimeoutError, socket.timeout):
@@ -307,7 +310,7 @@ class Connection:
             return True
 
 
-def post(url, fields, body=b'', *, tls=None, timeout=60, **request):
+def post(url, fields, body=b'', *, tls=None, timeout=None, **request):
     """One request on a connection of its own; the response."""
     with Connection(url, tls, timeout) as c:
         c.request(fields, body, **request)
@@ -383,8 +386,8 @@ class Server:
                 returns one, or None: what answer() says; answer() also when it is empty
     problems    exceptions in its threads: a test looks that there are none"""
 
-    def __init__(self, *, tls=None, port=0, timeout=60, path='/as2'):
-        self.tls, self.timeout = tls, timeout
+    def __init__(self, *, tls=None, port=0, timeout=None, path='/as2'):
+        self.tls, self.timeout = tls, patient(20) if timeout is None else timeout
         self.requests, self.broken = queue.Queue(), queue.Queue()
         self.script = collections.deque()
         self.problems = []
@@ -415,7 +418,8 @@ class Server:
                     pass
         self.thread.join(10)
 
-    def next_request(self, timeout=30):
+    def next_request(self, timeout=None):
+        timeout = patient(30) if timeout is None else timeout
         try:
             return self.requests.get(timeout=timeout)
         except queue.Empty:

@@ -16,6 +16,7 @@ import tempfile
 import as2
 import scene
 import waybill
+from patience import patient
 
 OWN = 'WAYBILL'
 SERVER = {'endpoints': [{'host': '127.0.0.1', 'port': 0}], 'domain': 'us.example'}
@@ -131,7 +132,7 @@ class Relation:
     def exchange(self, message, disposition='processed', tls=None, **request):
         """Posts a message and reads the MDN of the answer, which must say this."""
         target = url(self.gateway, True) if tls else self.url
-        mdn = self.peer.exchange(target, message, timeout=60 * waybill.slow(),
+        mdn = self.peer.exchange(target, message, timeout=patient(60),
                                  **({'tls': tls} if tls else {}), **request)
         assert mdn.disposition == disposition, (mdn.disposition, mdn.text)
         return mdn

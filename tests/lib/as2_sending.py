@@ -111,9 +111,9 @@ class Out:
             found.append(self.server.requests.get())
         return found
 
-    def received(self, timeout=30):
+    def received(self):
         """The next as2.Received."""
-        return self.server.next_message(timeout * waybill.slow())
+        return self.server.next_message()
 
     def still(self, number, state, seconds=0.5):
         """Asserts that the document stays in this state."""

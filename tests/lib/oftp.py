@@ -27,6 +27,8 @@ import socket
 import ssl
 import threading
 
+from patience import patient
+
 LEVELS = (1, 2, 4, 5)
 STH = 4
 OEB_MAX = 99999
@@ -556,13 +558,13 @@ class Peer:
 
     code, pswd        our own SSIDCODE and SSIDPSWD
     level, sdeb, ...  what we offer (initiator) or allow (responder)
-    timeout           seconds any wait may take
+    timeout           seconds any wait may take; None: patient(20)
     After log_on(): .level .sdeb .credit .compress .restart are what was agreed, .peer is the
     partner's SSID, .speaker whether the turn is ours. .trace has all commands as
     ('>' or '<', Command)."""
 
     def __init__(self, sock, code, pswd='', *, initiator, level=5, sdeb=4096, cred=64, sr='B',
-                 cmpr='N', rest='Y', auth='N', user='', timeout=20, strict=True):
+                 cmpr='N', rest='Y', auth='N', user='', timeout=None, strict=True):
         self.sock = sock
         self.initiator = initiator
         self.own = {'lev': level, 'code': code, 'pswd': pswd, 'sdeb': sdeb, 'sr': sr,
@@ -579,14 +581,14 @@ class Peer:
         self.trace = []
         self.files, self.responses, self.outcomes = [], [], []
         self.buffer = bytearray()
-        self.timeout = timeout
-        sock.settimeout(timeout)
+        self.timeout = patient(20) if timeout is None else timeout
+        sock.settimeout(self.timeout)
 
     @classmethod
-    def connect(cls, host, port, code, pswd='', *, tls=None, server_hostname=None, timeout=20,
+    def connect(cls, host, port, code, pswd='', *, tls=None, server_hostname=None, timeout=None,
                 **options):
         """Opens a connection, with TLS when `tls` (an ssl.SSLContext) is given."""
-        sock = socket.create_connection((host, port), timeout)
+        sock = socket.create_connection((host, port), patient(20) if timeout is None else timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             try:
@@ -1105,14 +1107,15 @@ class Server:
     def __exit__(self, *_):
         self.stop()
 
-    def accept(self, timeout=20, **options):
-        """The next caller as a Peer, before SSRM."""
+    def accept(self, timeout=None, **options):
+        """The next caller as a Peer, before SSRM. timeout: of the call alone, None: patient(20)."""
+        timeout = patient(20) if timeout is None else timeout
         self.sock.settimeout(timeout)
         try:
             sock, _ = self.sock.accept()
         except (socket.timeout, TimeoutError) as e:
             raise Silent('nobody called in time') from e
-        sock.settimeout(timeout)
+        sock.settimeout(patient(20))   # for the TLS handshake
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.tls is not None:
             try:
@@ -1121,6 +1124,17 @@ class Server:
                 sock.close()
                 raise
         return Peer(sock, self.code, self.pswd, initiator=False, **{**self.options, **options})
+
+    def accept_after_crash(self, **options):
+        """The next caller as a Peer, logged on. Calls that the gateway had begun when it was killed
+        are passed over: they are broken, and wait here before those of the next one."""
+        while True:
+            peer = self.accept(**options)
+            try:
+                peer.log_on()
+                return peer
+            except (Closed, OSError):
+                peer.close()
 
     def start(self, **run):
         """Plays sessions in a thread of its own; `run` goes to Peer.run()."""
@@ -1153,24 +1167,25 @@ class Server:
             self.sessions.put(peer)
 
     def _next(self, q, what, timeout):
+        timeout = patient(30) if timeout is None else timeout
         try:
             return q.get(timeout=timeout)
         except queue.Empty:
             raise Silent(f'no {what} in {timeout} s; problems: {self.problems}') from None
 
-    def next_file(self, timeout=30):
+    def next_file(self, timeout=None):
         return self._next(self.files, 'file', timeout)
 
-    def next_response(self, timeout=30):
+    def next_response(self, timeout=None):
         return self._next(self.responses, 'response', timeout)
 
-    def next_session(self, timeout=30):
+    def next_session(self, timeout=None):
         return self._next(self.sessions, 'session', timeout)
 
     def stop(self):
         self.stopping = True
         if self.thread is not None:
-            self.thread.join(30)
+            self.thread.join(patient(30))
             self.thread = None
         self.sock.close()
 

@@ -28,15 +28,16 @@ def operations():
 
 @functools.cache
 def _patterns():
-    return [(m, re.compile(re.sub(r'\{\w+\}', '[^/]+', p)), o) for m, p, o in operations()]
+    return [(m, p, re.compile(re.sub(r'\{\w+\}', '[^/]+', p)), o) for m, p, o in operations()]
 
 
 def operation(method, target):
     """The operation of a request, None when there is none."""
     path = urllib.parse.urlsplit(target).path
-    found = [o for m, p, o in _patterns() if m == method and p.fullmatch(path)]
-    assert len(found) <= 1, (method, target)
-    return found[0] if found else None
+    found = [(t, o) for m, t, p, o in _patterns() if m == method and p.fullmatch(path)]
+    # '/documents/{id}/resend' is meant before '/documents/{id}/{what}'
+    found.sort(key=lambda found: found[0].count('{'))
+    return found[0][1] if found else None
 
 
 @functools.cache

@@ -131,7 +131,7 @@ class Relation:
     def peer(self, **options):
         """A connection of the partner, before SSRM."""
         return oftp.Peer.connect(self.gateway.host, self.gateway.port, self.code, self.password,
-                                 **{'timeout': 20 * waybill.slow(), **options})
+                                 **options)
 
     @contextlib.contextmanager
     def call(self, **options):

@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import openapi
+from patience import patient, slow  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SANITIZER = re.compile(r'(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|'
@@ -28,21 +29,32 @@ def binary():
     return os.environ.get('WAYBILL_BINARY') or str(ROOT / 'build' / 'waybill')
 
 
-def slow():
-    """How much longer things may take: sanitizer builds set WAYBILL_TEST_SLOW."""
-    return float(os.environ.get('WAYBILL_TEST_SLOW', '1'))
-
-
 def wait_until(check, timeout=20, what='it', every=0.02):
-    """Calls check() until it gives something true, and returns that."""
-    end = time.monotonic() + timeout * slow()
+    """Calls check() until it gives something true, and returns that. timeout: see patient()."""
+    end = time.monotonic() + patient(timeout)
     while True:
         value = check()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f'waited {timeout * slow():.0f} s for {what}')
+            raise AssertionError(f'waited {patient(timeout):.0f} s for {what}')
         time.sleep(every)
+
+
+def hold(port, host='127.0.0.1'):
+    """A socket that keeps a port (0: one that the system picks) for us without listening: a call is
+    refused, the system gives the port to nobody else, and one of ours can still listen there."""
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((host, port))
+    return s
+
+
+@contextlib.contextmanager
+def nobody(host='127.0.0.1'):
+    """A port at which nobody listens, as long as it lasts."""
+    with hold(0, host) as s:
+        yield s.getsockname()[1]
 
 
 # ---- YAML ----------------------------------------------------------------------------------
@@ -124,7 +136,7 @@ def run(*args, check=True, timeout=60, stdin=None, env=None):
     """`waybill ARGS` without a gateway (version, check, ...). check: the wanted exit status, True
     for 0, None for any."""
     result = subprocess.run([binary(), *map(str, args)], capture_output=True, text=True,
-                            timeout=timeout * slow(), input=stdin, errors='backslashreplace',
+                            timeout=patient(timeout), input=stdin, errors='backslashreplace',
                             env={**os.environ, **(env or {})})
     if SANITIZER.search(result.stderr):
         raise Failed(result)
@@ -144,8 +156,8 @@ class Gateway:
     components   texts or mappings, applied after every first start (see apply)
     env          more environment for the program
 
-    Ports are the system's choice at the first start and are then written into waybill.yaml, so a
-    restart has the same. Use as context manager, or call stop()."""
+    Ports are the system's choice before the first start and written into waybill.yaml, so a restart
+    has the same. Use as context manager, or call stop()."""
 
     def __init__(self, directory, name='plant-7', *, tls=None, endpoints=None, settings=None,
                  components=(), env=None, host='127.0.0.1'):
@@ -166,6 +178,7 @@ class Gateway:
         self.starts = 0
         self.killed = False
         self.tokens = {}
+        self.held = []      # see _choose_ports
         if endpoints is None:
             endpoints = [{'host': host, 'port': 0}]
             if tls:
@@ -192,6 +205,8 @@ class Gateway:
                 raise
         finally:
             shutil.rmtree(self.socket_directory, ignore_errors=True)
+            while self.held:
+                self.held.pop().close()
 
     def write_config(self):
         self.config_file.write_text(to_yaml(self.config))
@@ -200,6 +215,7 @@ class Gateway:
         """Starts the program and waits until it is ready. The first time applies the components.
         wait=False: returns at once (a start that is meant to fail: see exit_status)."""
         assert self.process is None or self.process.poll() is not None, 'already running'
+        self._choose_ports()
         self.write_config()
         self.log_mark = self.log_file.stat().st_size if self.log_file.exists() else 0
         self.killed = False
@@ -254,6 +270,22 @@ class Gateway:
         self.write_config()
         return missing == 0
 
+    def _choose_ports(self):
+        """A port of ours for each that is left to the system, kept until the end: nobody else
+        gets it while the program is down."""
+        def choose(host):
+            self.held.append(hold(0, host))
+            return self.held[-1].getsockname()[1]
+        for server in 'oftp2_server', 'as2_server':
+            endpoints = (self.config.get(server) or {}).get('endpoints') or []
+            if any(e.get('port') == 0 for e in endpoints):
+                self.config[server] = {**self.config[server], 'endpoints': [
+                    {**e, 'port': e.get('port') or choose(e.get('host', '127.0.0.1'))}
+                    for e in endpoints]}
+        host, _, port = (self.config['admin'].get('listen') or '').rpartition(':')
+        if port == '0':
+            self.config['admin']['listen'] = f'{host}:{choose(host.strip("[]"))}'
+
     @property
     def pid(self):
         return self.process.pid
@@ -306,7 +338,7 @@ class Gateway:
     def exit_status(self, timeout=40):
         """Waits for the program to end by itself."""
         try:
-            return self.process.wait(timeout * slow())
+            return self.process.wait(patient(timeout))
         except subprocess.TimeoutExpired:
             raise AssertionError(f'{self.name} does not end\n{self.log()[-4000:]}') from None
 
@@ -318,7 +350,7 @@ class Gateway:
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         try:
-            status = self.process.wait(timeout * slow())
+            status = self.process.wait(patient(timeout))
         except subprocess.TimeoutExpired:
             self.signal(signal.SIGABRT if os.environ.get('WAYBILL_TEST_CORE') else signal.SIGKILL)
             self.process.wait()
@@ -402,7 +434,7 @@ class Gateway:
 
     def request(self, method, path, body=None, headers=None, timeout=30):
         """(status, octets) of a request to the admin Unix socket."""
-        connection = UnixConnection(self.socket, timeout * slow())
+        connection = UnixConnection(self.socket, patient(timeout))
         try:
             if body is not None and not isinstance(body, (bytes, str)):
                 body = json.dumps(body)
