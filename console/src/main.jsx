@@ -1,3 +1,38 @@
 import './style/base.css';
+import './style/frame.css';
+import './style/controls.css';
+import './style/table.css';
 import { render } from 'preact';
-render(<p>hello</p>, document.getElementById('app'));
+import { useEffect, useState } from 'preact/hooks';
+import { get } from './lib/api.js';
+import { followLinks } from './lib/router.js';
+import { session, start } from './lib/session.js';
+import './lib/theme.js';
+import { ErrorBox, Loading } from './ui/basic.jsx';
+import { Frame } from './frame.jsx';
+import { LogOn } from './logon.jsx';
+
+function App() {
+  const s = session.use();
+  const [ready, setReady] = useState(false);
+  const [error, setError] = useState(null);
+
+  async function begin() {
+    try {
+      const got = await get('/console/start');
+      start.set(got);
+      session.set(got.session);
+      setReady(true);
+    } catch (e) {
+      setError(e);
+    }
+  }
+  useEffect(() => {
+    begin();
+  }, []);
+  if (!ready) return error ? <ErrorBox error={error} onRetry={begin} /> : <Loading />;
+  return s ? <Frame key={s.user} /> : <LogOn />;
+}
+
+document.addEventListener('click', followLinks);
+render(<App />, document.getElementById('app'));
