@@ -201,11 +201,19 @@ static bool open_directory(struct store *s, struct err *err)
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
+/* Of blocks whose documents retention has removed. */
+static bool trim_periods(struct conn *c, struct err *err)
+{
+    struct call q = call_of(c, Q_TRIM_PERIODS);
+
+    return call_run(&q, "forget old periods", err);
+}
+
 static bool recover(struct store *s, struct err *err)
 {
     return sqlite_migrate(s->writer, err) && start_ids(s, err) &&
-           store_mark_cut_off(s->writer, err) && store_sweep_payload(s, s->writer, err) &&
-           job_index_load(s->jobs, s->writer, err) &&
+           trim_periods(s->writer, err) && store_mark_cut_off(s->writer, err) &&
+           store_sweep_payload(s, s->writer, err) && job_index_load(s->jobs, s->writer, err) &&
            counters_load(s->counters, s->writer, err);
 }
 

@@ -3,6 +3,8 @@
 #include "base/writer.h"
 #include "store/sqlite_int.h"
 
+enum { MINUTE = 60000 };
+
 typedef bool apply(struct conn *c, const struct change *ch, struct err *err);
 
 /* For updates of one document that must be there. */
@@ -22,6 +24,18 @@ static void bind_ref(struct call *q, const struct payload_ref *ref)
     call_int(q, ref->kind);
     call_size(q, ref->size);
     call_text(q, ref->path);
+}
+
+/* When the documents of its block were made, widened by this one. */
+static bool put_period(struct conn *c, const struct document *d, struct err *err)
+{
+    struct call q = call_of(c, Q_PUT_PERIOD);
+    int64_t minute = d->created_ms / MINUTE * MINUTE;
+
+    call_int(&q, d->id >> PERIOD_BITS);
+    call_int(&q, minute);
+    call_int(&q, minute + MINUTE - 1);
+    return call_run(&q, "write when documents were made", err);
 }
 
 static bool put_document(struct conn *c, const struct change *ch, struct err *err)
@@ -52,7 +66,7 @@ static bool put_document(struct conn *c, const struct change *ch, struct err *er
     call_text(&q, d->reason);
     call_int(&q, d->redelivered);
     call_text(&q, ch->u.document.props);
-    return call_run(&q, "write a document", err);
+    return call_run(&q, "write a document", err) && put_period(c, d, err);
 }
 
 static bool add_event(struct conn *c, int64_t id, int64_t at_ms, const char *kind,

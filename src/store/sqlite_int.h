@@ -54,6 +54,8 @@ enum query {
     Q_DROP_TOKEN,
     Q_SET_META,
     Q_CUT_OFF,
+    Q_PUT_PERIOD,
+    Q_TRIM_PERIODS,
     /* reading */
     Q_USERS,
     Q_FIND_USER,
@@ -90,10 +92,31 @@ enum query {
     Q_RAW_KIND,
     Q_NEXT_IN_STATE,
     Q_NEXT_WITH_OCTETS,
+    /* the search */
+    Q_BEGIN_READ,
+    Q_IDS,
+    Q_IDS_KIND,
+    Q_IDS_PARTNER,
+    Q_IDS_PAIR,
+    Q_IDS_NAME,
+    Q_IDS_FILE_NAME,
+    Q_IDS_MESSAGE,
+    Q_IDS_IDENTITY,
+    Q_IDS_TRACKED,
+    Q_NEXT_PROTOCOL,
+    Q_NEXT_PARTNER,
+    Q_NEXT_LISTENER,
+    Q_NEXT_SENDER,
+    Q_NEXT_RECEIVER,
+    Q_NEXT_LABEL,
+    Q_RANGE_NAME,
+    Q_RANGE_FILE_NAME,
+    Q_RANGE_TRACKED,
+    Q_PERIODS,
     QUERIES,
 };
 
-/* sqlite_sql.c: all SQL there is, but for the search's. */
+/* sqlite_sql.c: all SQL there is. */
 extern const char *const query_text[QUERIES];
 extern const char *const schema_steps[]; /* one a version of the schema */
 extern const int schema_version;
@@ -153,6 +176,8 @@ MUST_CHECK bool sqlite_apply(struct conn *c, const struct change *ch, struct err
 MUST_CHECK bool sqlite_purge_octets(struct conn *c, const struct change *ch, struct err *err);
 MUST_CHECK bool sqlite_purge_document(struct conn *c, const struct change *ch, struct err *err);
 MUST_CHECK bool sqlite_purge_old(struct conn *c, const struct change *ch, struct err *err);
+/* Documents of a block of ids have a common period (sqlite_sql.c). */
+#define PERIOD_BITS 12
 /* The key of a row payload. */
 int64_t octets_key(int64_t document_id, char role);
 

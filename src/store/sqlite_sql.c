@@ -1,13 +1,18 @@
 /* The schema and the statements. Numbers of states, kinds of payload and jobs are those of the
  * enums in store.h: they are in files, so they must never be given another meaning.
  *
- * Every filter of the search has an index, and ids ascend, so that (column, id) is walked
- * backwards without sorting. Foreign keys are deferred: within a batch a document may come
+ * Ids ascend, and every index ends with them: what has one key is walked backwards without sorting.
+ * The search (sqlite_find.c) needs no more than that. Foreign keys are deferred: within a batch a document may come
  * after its octets. Each batch is checked at its end (sqlite_write.c). */
 #include "store/sqlite_int.h"
 
 _Static_assert(DOC_SENT == 11 && DOC_OVERDUE == 14 && PAYLOAD_FILE == 2 && JOB_SEAL == 5,
                "these numbers are in files");
+
+/* Properties that are searched for, as the gateway names them. The signs around a Message-ID do not
+ * count. */
+#define MESSAGE_OF   "trim(json_extract(props, '$.\"as2.message_id\"'), ' <>')"
+#define FILE_NAME_OF "json_extract(props, '$.file_name')"
 
 static const char step_1[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -90,7 +95,26 @@ static const char step_2[] =
     " made_by TEXT, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
     " used_ms INTEGER NOT NULL) WITHOUT ROWID;";
 
-const char *const schema_steps[] = { step_1, step_2 };
+/* The search by more, with fewer indexes to keep: what is alike in its first column is found by
+ * the second, too, one value of the first after the other (sqlite_find.c). `period` says when the
+ * documents of a block of ids were made, in whole minutes: it is hardly ever written. */
+static const char step_3[] =
+    "DROP INDEX document_state; DROP INDEX document_outbound; DROP INDEX document_protocol;"
+    "DROP INDEX document_partner; DROP INDEX document_listener;"
+    "DROP INDEX document_sender; DROP INDEX document_receiver;"
+    "DROP INDEX document_created; DROP INDEX tracked_value;"
+    "CREATE INDEX document_kind ON document (state, outbound, protocol);"
+    "CREATE INDEX document_partner ON document (partner, listener);"
+    "CREATE INDEX document_pair ON document (sender, receiver);"
+    "CREATE INDEX document_message ON document (" MESSAGE_OF ") WHERE protocol = 'as2';"
+    "CREATE INDEX document_file_name ON document (" FILE_NAME_OF ")"
+    " WHERE protocol = 'oftp2' AND outbound = 1;"
+    "CREATE TABLE period (block INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL,"
+    " last_ms INTEGER NOT NULL);"
+    "INSERT INTO period SELECT id >> 12, min(created_ms) / 60000 * 60000,"
+    " max(created_ms) / 60000 * 60000 + 59999 FROM document GROUP BY id >> 12;";
+
+const char *const schema_steps[] = { step_1, step_2, step_3 };
 const int schema_version = (int)COUNT_OF(schema_steps);
 
 #define RECEIPT_COLUMNS                                                                        \
@@ -108,6 +132,21 @@ const int schema_version = (int)COUNT_OF(schema_steps);
 #define NEWEST_OF_ONE                                                                          \
     " WHERE kind = ?1 AND name = ?2 AND dropped = 0 AND version ="                             \
     " (SELECT max(version) FROM deployment WHERE kind = ?1 AND name = ?2)"
+
+/* A page of ids, newest first: ?1 smaller than, ?2 not smaller than, ?3 how many. */
+#define IDS(index, key)                                                                        \
+    "SELECT id FROM document " index " WHERE " key " id < ?1 AND id >= ?2"                     \
+    " ORDER BY id DESC LIMIT ?3"
+/* Ids of one state: in the order of ids for each direction and protocol by itself. */
+/* clang-format off */
+#define OF_KIND(state, outbound, protocol, more) \
+    "SELECT id FROM (SELECT id FROM document INDEXED BY document_kind WHERE state = " state \
+    " AND outbound = " outbound " AND protocol IS " protocol " " more ")"
+#define OF_STATE(state, more) \
+    OF_KIND(state, "0", "'as2'", more) " UNION ALL " OF_KIND(state, "1", "'as2'", more) \
+    " UNION ALL " OF_KIND(state, "0", "'oftp2'", more) " UNION ALL " OF_KIND(state, "1", "'oftp2'", more) \
+    " UNION ALL " OF_KIND(state, "0", "NULL", more) " UNION ALL " OF_KIND(state, "1", "NULL", more)
+/* clang-format on */
 
 /* What may be purged: ?1 id, ?2 to ?5 as it was read, ?6 answered. */
 #define PURGEABLE                                                                              \
@@ -247,14 +286,16 @@ const char *const query_text[QUERIES] = {
     [Q_FIND_SEEN] = "SELECT document_id FROM seen WHERE key = ?1 AND forget_ms > ?2",
     [Q_GET_OCTETS] = "SELECT octets FROM octets WHERE key = ?1",
     [Q_HAS_OCTETS] = "SELECT length(octets) FROM octets WHERE key = ?1",
-    [Q_COUNT_STATES] = "SELECT state, count(*) FROM document GROUP BY state",
-    [Q_COUNT_KEPT] = "SELECT state, count(*) FROM document INDEXED BY document_state"
+    [Q_COUNT_STATES] = "SELECT state, count(*) FROM document INDEXED BY document_kind"
+                       " GROUP BY state",
+    [Q_COUNT_KEPT] = "SELECT state, count(*) FROM document INDEXED BY document_kind"
                      " WHERE state IN (1, 2, 3, 4, 7, 8, 9, 10, 11, 14) GROUP BY state",
     [Q_CREATED_SINCE] = "SELECT outbound, state, created_ms, changed_ms FROM document"
-                        " INDEXED BY document_created WHERE created_ms >= ?1"
-                        " AND created_ms < ?2 ORDER BY created_ms DESC LIMIT ?3",
-    [Q_NEWEST_IN_STATE] = "SELECT outbound, changed_ms FROM document INDEXED BY document_state"
-                          " WHERE state = ?1 ORDER BY id DESC LIMIT ?2",
+                        " WHERE id >= (SELECT coalesce(min(block), 0) << 12 FROM period"
+                        " WHERE last_ms >= ?1) AND created_ms >= ?1 AND created_ms < ?2"
+                        " ORDER BY id DESC LIMIT ?3",
+    [Q_NEWEST_IN_STATE] = "SELECT outbound, changed_ms FROM document WHERE id IN (" OF_STATE(
+        "?1", "ORDER BY id DESC LIMIT ?2") ") ORDER BY id DESC LIMIT ?2",
     [Q_GET_JOB] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
     [Q_JOBS] = "SELECT " JOB_COLUMNS " FROM job ORDER BY id",
     [Q_JOBS_OF] = "SELECT " JOB_COLUMNS " FROM job WHERE document_id = ?1 ORDER BY id",
@@ -265,8 +306,8 @@ const char *const query_text[QUERIES] = {
                         " INDEXED BY document_file WHERE (raw_kind = 2 OR opened_kind = 2)"
                         " AND id >= ?1 AND id < ?2",
     [Q_RAW_KIND] = "SELECT raw_kind FROM document WHERE id = ?1",
-    [Q_NEXT_IN_STATE] = "SELECT " DOCUMENT_COLUMNS " FROM document INDEXED BY document_state"
-                        " WHERE state = ?3 AND id > ?1 ORDER BY id LIMIT ?2",
+    [Q_NEXT_IN_STATE] = "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id IN (" OF_STATE(
+        "?3", "AND id > ?1 ORDER BY id LIMIT ?2") ") ORDER BY id LIMIT ?2",
     /* A document has up to three rows of octets. */
     [Q_NEXT_WITH_OCTETS] =
         "SELECT " DOCUMENT_COLUMNS " FROM document WHERE id IN (SELECT id FROM"
@@ -274,4 +315,49 @@ const char *const query_text[QUERIES] = {
         " WHERE (raw_kind = 2 OR opened_kind = 2) AND id > ?1 ORDER BY id LIMIT ?2)"
         " UNION SELECT id FROM (SELECT key / 4 AS id FROM octets WHERE key >= ?1 * 4 + 4"
         " ORDER BY key LIMIT ?2 * 3)) ORDER BY id LIMIT ?2",
+
+    [Q_BEGIN_READ] = "BEGIN",
+    [Q_IDS] = IDS("NOT INDEXED", ""),
+    [Q_IDS_KIND] =
+        IDS("INDEXED BY document_kind", "state = ?4 AND outbound = ?5 AND protocol IS ?6 AND"),
+    [Q_IDS_PARTNER] =
+        IDS("INDEXED BY document_partner", "partner IS ?4 AND listener IS ?5 AND"),
+    [Q_IDS_PAIR] = IDS("INDEXED BY document_pair", "sender IS ?4 AND receiver IS ?5 AND"),
+    [Q_IDS_NAME] = IDS("INDEXED BY document_name", "name = ?4 AND"),
+    [Q_IDS_FILE_NAME] =
+        IDS("INDEXED BY document_file_name",
+            "protocol = 'oftp2' AND outbound = 1 AND " FILE_NAME_OF " = ?4 AND"),
+    [Q_IDS_MESSAGE] =
+        IDS("INDEXED BY document_message", "protocol = 'as2' AND " MESSAGE_OF " = ?4 AND"),
+    [Q_IDS_IDENTITY] = IDS("INDEXED BY document_identity", "identity_key = ?4 AND"),
+    [Q_IDS_TRACKED] = "SELECT document_id FROM tracked INDEXED BY tracked_label WHERE"
+                      " label = ?4 AND value = ?5 AND document_id < ?1 AND document_id >= ?2"
+                      " ORDER BY document_id DESC LIMIT ?3",
+    [Q_NEXT_PROTOCOL] =
+        "SELECT protocol FROM document INDEXED BY document_kind WHERE state = ?2"
+        " AND outbound = ?3 AND protocol > ?1 ORDER BY protocol LIMIT 1",
+    [Q_NEXT_PARTNER] = "SELECT partner FROM document INDEXED BY document_partner"
+                       " WHERE partner > ?1 ORDER BY partner LIMIT 1",
+    [Q_NEXT_LISTENER] = "SELECT listener FROM document INDEXED BY document_partner"
+                        " WHERE partner IS ?2 AND listener > ?1 ORDER BY listener LIMIT 1",
+    [Q_NEXT_SENDER] = "SELECT sender FROM document INDEXED BY document_pair"
+                      " WHERE sender > ?1 ORDER BY sender LIMIT 1",
+    [Q_NEXT_RECEIVER] = "SELECT receiver FROM document INDEXED BY document_pair"
+                        " WHERE sender IS ?2 AND receiver > ?1 ORDER BY receiver LIMIT 1",
+    [Q_NEXT_LABEL] = "SELECT label FROM tracked INDEXED BY tracked_label"
+                     " WHERE label > ?1 ORDER BY label LIMIT 1",
+    [Q_RANGE_NAME] = "SELECT id FROM document INDEXED BY document_name"
+                     " WHERE name >= ?1 AND name < ?2",
+    [Q_RANGE_FILE_NAME] =
+        "SELECT id FROM document INDEXED BY document_file_name WHERE protocol = 'oftp2'"
+        " AND outbound = 1 AND " FILE_NAME_OF " >= ?1 AND " FILE_NAME_OF " < ?2",
+    [Q_RANGE_TRACKED] = "SELECT document_id FROM tracked INDEXED BY tracked_label"
+                        " WHERE label = ?3 AND value >= ?1 AND value < ?2",
+    [Q_PERIODS] = "SELECT block FROM period WHERE last_ms >= ?1 AND first_ms <= ?2"
+                  " ORDER BY block DESC",
+    [Q_PUT_PERIOD] =
+        "INSERT INTO period (block, first_ms, last_ms) VALUES (?1, ?2, ?3) ON CONFLICT (block)"
+        " DO UPDATE SET first_ms = min(first_ms, ?2), last_ms = max(last_ms, ?3)"
+        " WHERE ?2 < first_ms OR ?3 > last_ms",
+    [Q_TRIM_PERIODS] = "DELETE FROM period WHERE block < (SELECT min(id) FROM document) >> 12",
 };

@@ -228,12 +228,15 @@ bool store_failed(struct store *s);
 MUST_CHECK bool store_get_document(struct store *s, int64_t id, struct arena *a,
                                    struct document *d, bool *found, struct err *err);
 
-struct document_filter {                                  /* NULL and 0: any */
-    const char *state, *partner, *protocol, *name, *text; /* text: prefix of name, from or to */
-    const char *listener;
+struct document_filter { /* NULL and 0: any; all that is given must fit */
+    const char *state, *partner, *protocol, *name, *listener;
     int direction; /* 1 inbound, 2 outbound */
-    int64_t from_ms, to_ms;
-    const char *tracked_label, *tracked_value; /* value compared as a whole */
+    /* name, or what a file we sent by OFTP2 was called before (property file_name) */
+    const char *file_name, *file_name_prefix;
+    const char *text;       /* prefix of name, that property, from or to */
+    const char *message_id; /* of AS2 (property as2.message_id), with or without <> */
+    int64_t from_ms, to_ms; /* created then */
+    const char *tracked_label, *tracked_value, *tracked_value_prefix; /* of one tracked field */
     const char *identity_key;
     int64_t before_id; /* paging: documents with a smaller id, newest first */
     size_t limit;      /* 0: 100; at most 1000 */

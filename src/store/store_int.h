@@ -226,8 +226,8 @@ extern const char *store_test_vfs;
 uint64_t store_test_commits(struct store *s);
 /* At most so many pages in the file: a full disk without filling one. 0: no limit. */
 void store_test_limit_pages(struct store *s, int pages);
-/* The plan of a search, one step a line, in the arena. */
-MUST_CHECK bool store_test_plan(struct store *s, const struct document_filter *f,
-                                struct arena *a, char **plan, struct err *err);
+/* From how many ids on a prefix is not sorted, and how many documents are then looked at in vain
+ * before all of its ids are read. */
+extern size_t ids_sort_max, find_misses_max;
 
 #endif

@@ -172,46 +172,6 @@ static void refuse_scans(const char *what, const char *plan)
     }
 }
 
-static void no_filter_reads_the_whole_table(void **state)
-{
-    static const struct document_filter filters[] = {
-        { .limit = 10 },
-        { .state = "failed" },
-        { .state = "processed" },
-        { .partner = "a" },
-        { .protocol = "as2" },
-        { .name = "n" },
-        { .text = "t" },
-        { .listener = "l" },
-        { .direction = 1 },
-        { .direction = 2 },
-        { .from_ms = 1 },
-        { .to_ms = 1 },
-        { .from_ms = 1, .to_ms = 2 },
-        { .tracked_label = "l", .tracked_value = "v" },
-        { .tracked_label = "l" },
-        { .tracked_value = "v" },
-        { .identity_key = "k" },
-        { .before_id = 9 },
-        { .text = "t", .state = "failed", .partner = "a", .before_id = 5 },
-        { .text = "t", .identity_key = "k" },
-        { .text = "t", .tracked_label = "l", .tracked_value = "v" },
-        { .state = "processed", .partner = "a", .protocol = "as2", .direction = 1 },
-        { .state = "processed", .protocol = "as2", .direction = 1, .from_ms = 5 },
-    };
-    struct fixture *f = *state;
-
-    for (size_t i = 0; i < COUNT_OF(filters); i++) {
-        char what[40];
-        char *plan = NULL;
-
-        (void)snprintf(what, sizeof(what), "filter %zu", i);
-        assert_ok(f, store_test_plan(f->s, &filters[i], &f->a, &plan, &f->err));
-        assert_non_null(strstr(plan, "SEARCH"));
-        refuse_scans(what, plan);
-    }
-}
-
 /* All jobs, all states and the newest receipts are lists of the whole; the rest are not. */
 static void no_other_statement_reads_a_whole_table(void **state)
 {
@@ -244,7 +204,6 @@ int main(void)
         STORE_TEST(a_clock_set_back_hides_nothing),
         STORE_TEST(filters_join),
         STORE_TEST(pages_follow_each_other),
-        STORE_TEST(no_filter_reads_the_whole_table),
         STORE_TEST(no_other_statement_reads_a_whole_table),
     };
 
