@@ -120,41 +120,58 @@ static bool wait_decided(struct as2_in *in, int64_t original, bool patient, stru
     }
 }
 
-static bool same_text(const struct document *a, const struct document *b, const char *name)
+static bool same_octets(struct store *store, const struct payload_ref *x, int64_t x_id,
+                        char x_role, const struct payload_ref *y, int64_t y_id, char y_role)
 {
-    const char *x = props_get(&a->props, name), *y = props_get(&b->props, name);
+    uint8_t *px = malloc(READ_SIZE), *py = malloc(READ_SIZE);
+    struct payload_reader *rx = NULL, *ry = NULL;
+    struct err err;
+    uint64_t at = 0;
+    size_t nx = 1, ny = 0;
+    bool same = px != NULL && py != NULL && x->size == y->size &&
+                payload_open(store, x_id, x_role, x, &rx, &err) &&
+                payload_open(store, y_id, y_role, y, &ry, &err);
 
-    return x != NULL && y != NULL && strcmp(x, y) == 0;
+    while (same && nx > 0) {
+        same = payload_read(rx, at, (struct room) { px, READ_SIZE }, &nx, &err) &&
+               payload_read(ry, at, (struct room) { py, READ_SIZE }, &ny, &err) && nx == ny &&
+               memcmp(px, py, nx) == 0;
+        at += nx;
+    }
+    payload_reader_free(rx);
+    payload_reader_free(ry);
+    free(px);
+    free(py);
+    return same;
+}
+
+/* As they came: no digest is kept for this, for duplicates are rare. */
+static bool same_raw(struct as2_in *in, const struct document *first)
+{
+    struct err err;
+
+    if (in->is_whole)
+        return true;
+    if (in->raw == NULL)
+        return same_octets(in->g->store, &in->d.raw, in->d.id, 'r', &first->raw, first->id,
+                           'r');
+    return payload_size(in->raw) == first->raw.size && first->raw.kind != PAYLOAD_NONE &&
+           payload_checkpoint(in->raw, &in->raw_ref, &err) &&
+           same_octets(in->g->store, &in->raw_ref, in->d.id, 'r', &first->raw, first->id, 'r');
 }
 
 /* Octet by octet: the MICs of both speak of different digests. */
 static bool same_opened(struct as2_in *in, const struct document *first)
 {
-    uint8_t *x = malloc(READ_SIZE), *y = malloc(READ_SIZE);
-    struct payload_reader *rx = NULL, *ry = NULL;
     struct payload_ref ref = { 0 };
     struct err err;
-    uint64_t at = 0;
-    size_t nx = 1, ny = 0;
-    bool same = x != NULL && y != NULL && in->opened != NULL &&
-                payload_size(in->opened) == first->opened.size &&
+    bool same = in->opened != NULL && payload_size(in->opened) == first->opened.size &&
                 payload_checkpoint(in->opened, &ref, &err) &&
-                payload_open(in->g->store, in->d.id, 'o', &ref, &rx, &err) &&
-                payload_open(in->g->store, first->id, document_opened_role(first),
-                             &first->opened, &ry, &err);
+                same_octets(in->g->store, &ref, in->d.id, 'o', &first->opened, first->id,
+                            document_opened_role(first));
 
-    while (same && nx > 0) {
-        same = payload_read(rx, at, (struct room) { x, READ_SIZE }, &nx, &err) &&
-               payload_read(ry, at, (struct room) { y, READ_SIZE }, &ny, &err) && nx == ny &&
-               memcmp(x, y, nx) == 0;
-        at += nx;
-    }
-    payload_reader_free(rx);
-    payload_reader_free(ry);
     if (ref.kind == PAYLOAD_FILE)
         payload_remove(in->g->store, &ref);
-    free(x);
-    free(y);
     return same;
 }
 
@@ -255,9 +272,8 @@ enum as2_again as2_duplicate(struct as2_in *in, int64_t original, struct span *m
     if (first.d.state == DOC_REFUSED)
         return AS2_AGAIN_NEW;
     if (busy)
-        return async && same_text(&in->d, &first.d, AS2_WIRE_HASH) ? AS2_AGAIN_SAME
-                                                                   : AS2_AGAIN_BUSY;
-    if (!same_text(&in->d, &first.d, AS2_WIRE_HASH)) {
+        return async && same_raw(in, &first.d) ? AS2_AGAIN_SAME : AS2_AGAIN_BUSY;
+    if (!same_raw(in, &first.d)) {
         if (!opened)
             return AS2_AGAIN_NEW; /* the worker opens it first, and asks again */
         if (in->local)
@@ -265,7 +281,7 @@ enum as2_again as2_duplicate(struct as2_in *in, int64_t original, struct span *m
         if (in->fault != AS2_FINE)
             return AS2_AGAIN_FAULT;
         if (!same_content(in, &first.d))
-            return AS2_AGAIN_OTHER;
+            return first.d.opened.kind == PAYLOAD_NONE ? AS2_AGAIN_GONE : AS2_AGAIN_OTHER;
     }
     if (!answer(in, &first, mdn, err))
         return AS2_AGAIN_BUSY;

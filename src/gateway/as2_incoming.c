@@ -19,9 +19,6 @@ struct exchange {
     struct http_request *r;
     struct as2_in in;
     struct transfer shown;
-    struct payload_writer *raw;
-    struct payload_ref raw_ref; /* checkpointed: to be removed when nothing is committed */
-    EVP_MD_CTX *wire;
     bool async, inline_opening, committed;
     struct as2_part part; /* of a transfer that may be gone on with */
     bool held;            /* what came is kept for that */
@@ -93,29 +90,27 @@ static void fill(struct exchange *x, const struct as2_head *head)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static bool pass_on(struct exchange *x, struct span octets, struct err *err)
+static void pass_on(struct exchange *x, struct span octets)
 {
     x->in.d.progress += octets.n;
     atomic_store(&x->shown.done, x->in.d.progress);
-    if (EVP_DigestUpdate(x->wire, octets.p, octets.n) != 1)
-        return FAIL(err, FAIL_LOCAL, 0, "the digest failed");
     if (x->inline_opening)
         as2_in_write(&x->in, octets);
-    return true;
 }
 
 static bool take(struct exchange *x, struct span octets, struct err *err)
 {
-    return payload_write(x->raw, octets, err) && pass_on(x, octets, err);
+    if (!payload_write(x->in.raw, octets, err))
+        return false;
+    pass_on(x, octets);
+    return true;
 }
 
 static bool read_body(struct exchange *x, struct span first, struct err *err)
 {
     const size_t cap =
         x->r->has_length && x->r->length < READ_SIZE ? (size_t)x->r->length + 1 : READ_SIZE;
-    uint8_t *buffer = malloc(cap), hash[EVP_MAX_MD_SIZE];
-    char text[2 * EVP_MAX_MD_SIZE + 1];
-    unsigned hash_n = 0;
+    uint8_t *buffer = malloc(cap);
     size_t n = 1;
     bool ok = buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
@@ -127,17 +122,12 @@ static bool read_body(struct exchange *x, struct span first, struct err *err)
             ok = FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
     }
     free(buffer);
-    if (ok && EVP_DigestFinal_ex(x->wire, hash, &hash_n) != 1)
-        ok = FAIL(err, FAIL_LOCAL, 0, "the digest failed");
-    if (ok) {
-        hex_text(hash, hash_n, text);
-        keep(x, AS2_WIRE_HASH, text);
+    if (ok)
         atomic_fetch_add(&x->g->n.octets_in, x->in.d.progress);
-    }
     return ok;
 }
 
-/* What came before this body goes through the digest and the layers again. */
+/* What came before this body goes through the layers again. */
 static bool take_held(struct exchange *x, struct err *err)
 {
     struct payload_reader *reader = NULL;
@@ -154,8 +144,9 @@ static bool take_held(struct exchange *x, struct err *err)
         uint64_t left = x->part.from - x->in.d.progress;
         size_t want = left < READ_SIZE ? (size_t)left : READ_SIZE;
 
-        ok = payload_read(reader, x->in.d.progress, (struct room) { buffer, want }, &n, err) &&
-             pass_on(x, span_of(buffer, n), err);
+        ok = payload_read(reader, x->in.d.progress, (struct room) { buffer, want }, &n, err);
+        if (ok)
+            pass_on(x, span_of(buffer, n));
     }
     if (ok && x->in.d.progress < x->part.from)
         ok = FAIL(err, FAIL_LOCAL, 0, "what is held is shorter than it should be");
@@ -169,9 +160,10 @@ static bool reread(void *context, uint64_t at, struct room room, size_t *n, stru
 {
     struct exchange *x = context;
     struct payload_reader *reader = NULL;
-    bool ok = x->raw_ref.kind != PAYLOAD_NONE || payload_checkpoint(x->raw, &x->raw_ref, err);
+    bool ok = x->in.raw_ref.kind != PAYLOAD_NONE ||
+              payload_checkpoint(x->in.raw, &x->in.raw_ref, err);
 
-    ok = ok && payload_open(x->g->store, x->in.d.id, 'r', &x->raw_ref, &reader, err) &&
+    ok = ok && payload_open(x->g->store, x->in.d.id, 'r', &x->in.raw_ref, &reader, err) &&
          payload_read(reader, at, room, n, err);
     payload_reader_free(reader);
     return ok;
@@ -246,7 +238,7 @@ static bool commit(struct exchange *x, bool remember, struct span *mdn, struct e
 
     *mdn = span_of(NULL, 0);
     ok = ok && (!x->inline_opening || as2_in_last(in, err)) &&
-         payload_finish(x->raw, b, &in->d.raw, err);
+         payload_finish(x->in.raw, b, &in->d.raw, err);
     if (!ok)
         goto out;
     in->d.progress = in->d.raw.size;
@@ -400,16 +392,14 @@ static bool decide_urls(struct exchange *x, struct err *err)
 
 static bool begin(struct exchange *x, struct err *err)
 {
-    x->wire = EVP_MD_CTX_new();
-    if (x->wire == NULL || EVP_DigestInit_ex(x->wire, as2_digest(NID_sha256), NULL) != 1)
-        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     if (x->async && !look_for_original(x, err))
         return false;
     if (!as2_part_cut(x->g, &x->part, err))
         return false;
-    if (x->part.document_id != 0 ? !payload_resume(x->g->store, x->in.d.id, 'r', &x->part.ref,
-                                                   x->part.from, &x->raw, err)
-                                 : !payload_create(x->g->store, x->in.d.id, 'r', &x->raw, err))
+    if (x->part.document_id != 0
+            ? !payload_resume(x->g->store, x->in.d.id, 'r', &x->part.ref, x->part.from,
+                              &x->in.raw, err)
+            : !payload_create(x->g->store, x->in.d.id, 'r', &x->in.raw, err))
         return false;
     /* An asynchronous MDN never delays the 2xx; but what may be a duplicate must be looked into. */
     x->inline_opening = !x->async || x->original != 0;
@@ -449,7 +439,7 @@ static void replay_whole(struct exchange *x)
         }
     if (store_get_document(x->g->store, x->part.whole, &x->in.arena, &d, &found, &err) &&
         found) {
-        keep(x, AS2_WIRE_HASH, props_get(&d.props, AS2_WIRE_HASH));
+        x->in.is_whole = true;
         x->original = d.id;
         key = as2_key(&x->in.arena, x->in.d.from, x->in.d.to, as2_prop(&d, AS2_MESSAGE_ID));
         if (key != NULL && strcmp(key, x->in.d.identity_key) == 0 &&
@@ -499,7 +489,7 @@ static void exchange(struct exchange *x, struct span first)
             log_event(LOG_WARN, "as2.message.cut", "partner", x->in.d.partner, "message_id",
                       as2_prop(&x->in.d, AS2_MESSAGE_ID), "reason", err.text, NULL);
         if (err.kind == FAIL_AGAIN)
-            x->held = as2_part_keep(x->g, &x->part, &x->in.d, x->raw, &x->in.arena);
+            x->held = as2_part_keep(x->g, &x->part, &x->in.d, x->in.raw, &x->in.arena);
         x->r->close = true;
         return;
     }
@@ -554,13 +544,12 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
     transfer_end(g, &x->shown);
     /* A commit whose sync failed may be found to have happened: then the start sweeps up. */
     if (!x->committed && !x->held && x->part.document_id == 0 && !store_failed(g->store)) {
-        if (x->raw_ref.kind == PAYLOAD_FILE)
-            payload_remove(g->store, &x->raw_ref);
+        if (x->in.raw_ref.kind == PAYLOAD_FILE)
+            payload_remove(g->store, &x->in.raw_ref);
         else if (x->in.d.raw.kind == PAYLOAD_FILE)
             payload_remove(g->store, &x->in.d.raw);
     }
-    payload_writer_free(x->raw);
-    EVP_MD_CTX_free(x->wire);
+    payload_writer_free(x->in.raw);
     as2_in_free(&x->in, x->committed);
     as2_part_end(g, &x->part);
     free(x);

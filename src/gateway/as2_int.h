@@ -38,7 +38,6 @@ void as2_random(char text[33]);
 #define AS2_MDN_URL      "as2.mdn_url" /* where it goes when the message proves its sender */
 #define AS2_MDN_FALLBACK "as2.mdn_url_fallback" /* ... and when not */
 #define AS2_MIC          "as2.mic"
-#define AS2_WIRE_HASH    "as2.wire_sha256"
 #define AS2_ATTEMPTS     "as2.attempts" /* of opening it, since the last one that ended well */
 #define AS2_AUTHENTIC    "as2.authenticated" /* "signature", "transport" */
 
@@ -91,6 +90,13 @@ struct as2_in {
     struct mime_head http; /* the fields that describe the body */
     struct own_keys keys;
     struct trusted signers;
+    /* Being received: as it came, and where, when that had to be read before the commit (then to be
+     * removed when there is none). NULL: it is in the store, see d.raw. */
+    struct payload_writer *raw;
+    struct payload_ref raw_ref;
+    bool
+        is_whole; /* nothing was received: the octets are those of the document that came first */
+
     struct as2_open *open;
     const struct as2_opened *found; /* once as2_in_end was called */
     struct payload_writer *opened;
