@@ -68,6 +68,7 @@ struct gateway {
     atomic_bool stop_requested;
     atomic_bool ready;
     atomic_uint busy; /* workers that run a job */
+    int64_t started_ms;
 
     pthread_mutex_t lock; /* guards what follows */
     struct snapshot *snap;
@@ -95,6 +96,7 @@ struct gateway {
     struct outboxes *outboxes;
 };
 
+unsigned gateway_sessions_open(struct gateway *g);
 /* Counted; snapshot_put. */
 struct snapshot *gateway_snapshot(struct gateway *g);
 void gateway_swap(struct gateway *g, struct snapshot *sn); /* taken */

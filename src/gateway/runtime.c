@@ -48,6 +48,7 @@ bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     }
     g->rt = rt;
+    g->started_ms = net_wall_ms();
     init_locks(g);
     /* Stamps of this run begin in the next second: none can repeat one of the run before. */
     g->stamp_s = time(NULL);
@@ -61,7 +62,7 @@ bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *
     return true;
 }
 
-static unsigned sessions_left(struct gateway *g)
+unsigned gateway_sessions_open(struct gateway *g)
 {
     unsigned n = 0;
 
@@ -77,7 +78,7 @@ static void wait_running(struct gateway *g, uint64_t ms)
 {
     uint64_t until = net_now_ms() + ms;
 
-    while ((sessions_left(g) > 0 || atomic_load(&g->busy) > 0) && net_now_ms() < until)
+    while ((gateway_sessions_open(g) > 0 || atomic_load(&g->busy) > 0) && net_now_ms() < until)
         (void)usleep(20000);
 }
 
@@ -177,7 +178,7 @@ bool gateway_stop_requested(struct gateway *g)
 bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session **list,
                       size_t *n, struct err *err)
 {
-    size_t cap = sessions_left(g) + 256;
+    size_t cap = gateway_sessions_open(g) + 256;
 
     *n = 0;
     *list = arena_take(a, sizeof(**list) * cap);
@@ -288,7 +289,7 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
         out = arena_printf(a,
                            "%s# HELP waybill_sessions Sessions open now\n"
                            "# TYPE waybill_sessions gauge\nwaybill_sessions %u\n",
-                           out, sessions_left(g));
+                           out, gateway_sessions_open(g));
     if (out != NULL && g->as2 != NULL)
         out = arena_printf(a,
                            "%s# HELP waybill_as2_connections Connections to the AS2 server "

@@ -1,5 +1,7 @@
 #include "fake.h"
 
+#include "gateway/overview.h"
+
 #include "store/backup.h"
 
 #include <stdio.h>
@@ -322,6 +324,24 @@ void gateway_trace_close(struct gateway_trace *t)
 {
     atomic_fetch_sub(&t->g->traces, 1);
     free(t);
+}
+
+bool gateway_get_overview(struct gateway *g, struct arena *a, struct gateway_overview *out,
+                          struct err *err)
+{
+    struct gateway_overview o = { .ready = true, .now_ms = 1000, .started_ms = 500 };
+
+    o.expiring = arena_take(a, sizeof(*o.expiring));
+    o.expiring[0] = (struct gateway_expiring) { "old", -2 };
+    o.expiring_n = 1;
+    o.counts.in_state[DOC_OVERDUE] = 7;
+    o.counts.jobs[JOB_SEND].open = 2;
+    o.counts.jobs[JOB_SEND].oldest_ms = 500;
+    for (size_t i = 0; i < OVERVIEW_MINUTES; i++)
+        o.minutes[i].minute = (int64_t)i + 1;
+    o.minutes[59].n[OUTCOME_SENT] = 3;
+    *out = o;
+    return asked(g, err, "overview", "");
 }
 
 bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, struct err *err)

@@ -255,6 +255,18 @@ static void test_listeners_sessions_and_tests_are_told(void **state)
     assert_true(span_is(reply.body, "waybill_documents 1\n"));
 }
 
+static void test_the_overview_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(get("/api/v1/overview"), 200);
+    assert_string_equal(member("receipts_overdue"), "7");
+    assert_string_equal(member("certificates_expiring.0.days_left"), "-2");
+    assert_string_equal(member("minutes.59.out.sent"), "3");
+    assert_string_equal(member("minutes.59.at"), "\"1970-01-01T01:00:00.000Z\"");
+    assert_string_equal(member("jobs.open"), "2");
+    assert_string_equal(member("jobs.kinds.0.kind"), "\"send\"");
+}
+
 static void test_documents_are_found_page_by_page(void **state)
 {
     (void)state;
@@ -468,6 +480,7 @@ int main(void)
         SERVED(test_components_beyond_the_limit_are_refused),
         SERVED(test_failures_carry_the_gateways_status),
         SERVED(test_listeners_sessions_and_tests_are_told),
+        SERVED(test_the_overview_is_told),
         SERVED(test_documents_are_found_page_by_page),
         SERVED(test_a_bad_search_says_what_is_wrong),
         SERVED(test_one_document_comes_with_all_that_belongs_to_it),
