@@ -291,6 +291,7 @@ static void *keeper_thread(void *arg)
 {
     struct keeper *k = arg;
     uint64_t every = k->g->rt->retention.every_ms;
+    struct err err;
 
     /* Not at the start, which should be quick. */
     if (!store_fill_minutes(k->g->store, &err))
