@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 
 import as2
 import as2_scene
@@ -12,8 +11,7 @@ import waybill
 from as2_http import Connection, post
 from as2_scene import Relation
 
-PLANT = {'settings': {'as2_server': {**as2_scene.SERVER, 'sync_wait': '1s'},
-                      'runtime': {'workers': 1}}}
+PLANT = as2_scene.PLANT
 LARGE = 100_000  # octets: more than the store keeps in a row
 
 
@@ -101,18 +99,21 @@ def test_a_chunked_end_that_is_shorter_than_its_range_is_no_message(plant):
     assert answer.status == 400 and r.files() == []
 
 
-def test_a_duplicate_of_what_was_never_opened_gets_no_positive_mdn(plant):
+def test_a_duplicate_of_what_was_never_opened_gets_no_positive_mdn(tmp_path):
     """AS2-C87: the process went away between the 2xx and the opening"""
-    with as2.Partner(None) as them:
-        r = Relation(plant, server=them, steps=[{'exec': {'command': ['/bin/sleep', '2']}}])
+    with as2.Partner(None) as them, waybill.Gateway(tmp_path / 'own', settings={
+            'as2_server': {**as2_scene.SERVER, 'sync_wait': '1s'}, 'runtime': {'workers': 1}}) as g:
+        gate = scene.Gate(tmp_path)
+        r = Relation(g, server=them, steps=[gate.step])
         them.peer = r.peer
         r.exchange(r.message(b'keeps the only worker busy', 'S'))
         r.wait_document('processing')
         m = r.message(b'never opened', 'S').with_field('Receipt-Delivery-Option', them.url)
         assert m.post(r.url).status == 200
-        plant.cli('delete', 'process', r.listener)
+        g.cli('delete', 'process', r.listener)
+        gate.open()
         r.wait_document('failed')
-        scene.apply(plant, r.process_component())
+        scene.apply(g, r.process_component())
         again = m.with_field('Receipt-Delivery-Option', None)
         assert again.post(r.url).status == 503
 
@@ -166,9 +167,8 @@ def test_a_stop_does_not_wait_for_who_answers_an_mdn_by_drips(tmp_path):
             t.start()
             try:
                 waybill.wait_until(lambda: drips, 10, 'a drip')
-                begun = time.monotonic()
                 g.stop()
-                assert time.monotonic() - begun < 15 * waybill.slow()
+                assert len(drips) < 1000, 'the whole answer was waited for'
             finally:
                 over.set()
                 t.join()

@@ -137,6 +137,13 @@ class Relation:
         assert mdn.disposition == disposition, (mdn.disposition, mdn.text)
         return mdn
 
+    def until_answered(self, message):
+        """Posts a message again as long as we are told to come later; the answer."""
+        def answered():
+            response = message.post(self.url)
+            return response if response.status != 503 else None
+        return waybill.wait_until(answered, 20, 'an answer other than 503')
+
     def refused(self, message, fault):
         """The MDN of a message that is refused with this error; nothing is delivered."""
         mdn = self.exchange(message, f'processed/error: {fault}')

@@ -196,6 +196,18 @@ class Relation:
         return waybill.wait_until(there, timeout, f'{pattern!r} of {self.name} in the log')
 
 
+class Gate:
+    """A program for the step `exec` that runs until it is told to end: .step, open()."""
+
+    def __init__(self, directory):
+        self.file = pathlib.Path(directory) / f'gate-{next(_numbers)}'
+        self.step = {'exec': {'command': [
+            '/bin/sh', '-c', f'until test -e {self.file}; do sleep 0.05; done']}}
+
+    def open(self):
+        self.file.touch()
+
+
 def sessions_gone(gateway, timeout=20):
     """Waits until the gateway has no session left."""
     waybill.wait_until(lambda: not gateway.get('/api/v1/sessions')['sessions'], timeout,
