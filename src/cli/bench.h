@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+#include <openssl/types.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -32,6 +33,13 @@ int bench_as2(const struct bench_options *o);
 int bench_secured(const struct bench_options *o);
 
 double bench_seconds(void); /* monotonic */
+
+/* CPU milliseconds of a private operation of an RSA key: on its own, and the median of those made
+ * now and then by a thread of this process between begin and end, beside a load. 0: unknown. */
+double bench_rsa_alone(EVP_PKEY *key);
+struct bench_rsa;
+struct bench_rsa *bench_rsa_begin(EVP_PKEY *key); /* borrowed until the end; NULL: unknown */
+double bench_rsa_end(struct bench_rsa *r);
 
 /* ---- two gateways, each a process of its own: bench_sides.c --------------------------------- */
 
