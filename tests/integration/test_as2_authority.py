@@ -45,7 +45,7 @@ def test_a_message_is_believed_by_the_authority_of_its_signer(plant, house):
         assert said(signer) == 'processed/error: authentication-failed'
     assert said(house.acme, certificates=False) == 'processed/error: authentication-failed'
     assert len(r.delivered()) == 1
-    assert plant.log_lines(r'certificate\.signer_refused.*evil.*issued_to')
+    assert plant.wait_log(r'certificate\.signer_refused.*evil.*issued_to')
 
 
 @pytest.mark.parametrize('mdn', ['sync', 'async'])
