@@ -4,7 +4,7 @@ PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
 BENCH_SIZE ?= 1G
 
-.PHONY: all deps demo test check format fuzz bench interop deb install clean help
+.PHONY: all deps demo test check format fuzz fault bench interop deb install clean help
 
 all: $(BUILD)/build.ninja        ## build $(BUILD)/waybill
 	ninja -C $(BUILD)
@@ -34,6 +34,11 @@ format:                          ## lay out all C files with clang-format
 fuzz:                            ## run each fuzz target for FUZZ_SECONDS
 	scripts/install-deps.sh build fuzz
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
+
+fault:                           ## fail every system call of a scripted run, cut the power at every sync
+	scripts/install-deps.sh build test
+	$(MAKE) all
+	WAYBILL_FAULTS=all WAYBILL_BINARY=$(BUILD)/waybill $(PYTHON) -m pytest -q -s tests/fault
 
 bench: deps                      ## measure OFTP2, AS2 and CMS against the limits of this machine
 	$(MAKE) all
