@@ -124,6 +124,8 @@ static bool read_body(struct exchange *x, struct span first, struct err *err)
     free(buffer);
     if (ok)
         atomic_fetch_add(&x->g->n.octets_in, x->in.d.progress);
+        atomic_fetch_add(&x->g->n.as2_octets_in, x->in.d.progress);
+    }
     return ok;
 }
 

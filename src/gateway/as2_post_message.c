@@ -347,6 +347,7 @@ static void judged(struct posting *x, const struct post_outcome *o)
     }
     atomic_fetch_add(&x->g->n.documents_out, 1);
     atomic_fetch_add(&x->g->n.octets_out, x->d.raw.size);
+    atomic_fetch_add(&x->g->n.as2_octets_out, x->d.raw.size);
     log_event(LOG_INFO, "as2.message.sent", "document", log_num(x->d.id), "partner",
               x->d.partner, "message_id", as2_prop(&x->d, AS2_MESSAGE_ID), "answer", o->text,
               NULL);

@@ -32,6 +32,7 @@ struct outboxes;
 
 struct counters {
     atomic_ullong documents_in, documents_out, octets_in, octets_out, refused, failed;
+    atomic_ullong as2_octets_in, as2_octets_out; /* of those */
     atomic_ullong sessions_in, sessions_out, sessions_failed, logons_refused;
     atomic_ullong receipts_in, receipts_out;
     atomic_ullong mdns_in, mdns_out, mdns_undelivered, posts, posts_failed;

@@ -4,7 +4,6 @@
 #include "gateway/certificates.h"
 #include "gateway/session_int.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -205,109 +204,4 @@ bool gateway_sessions(struct gateway *g, struct arena *a, struct gateway_session
         transfers_list(g, a, *list, n, cap);
     pthread_mutex_unlock(&g->lock);
     return !a->failed || FAIL(err, FAIL_LOCAL, 0, "out of memory");
-}
-
-static char *certificate_metrics(struct gateway *g, struct arena *a, char *out)
-{
-    struct snapshot *sn = gateway_snapshot(g);
-    int64_t now = net_wall_ms() / 1000;
-
-    if (out != NULL)
-        out = arena_printf(
-            a,
-            "%s# HELP waybill_certificate_days_left Days until the last usable one of "
-            "a component ends\n"
-            "# TYPE waybill_certificate_days_left gauge\n",
-            out);
-    for (size_t i = 0; out != NULL && i < sn->certificates_n; i++) {
-        int days = certificate_days_left(&sn->certificates[i], now);
-
-        if (days != INT_MIN)
-            out = arena_printf(a, "%swaybill_certificate_days_left{certificate=\"%s\"} %d\n",
-                               out, sn->certificates[i].name, days);
-    }
-    if (out != NULL)
-        out =
-            arena_printf(a,
-                         "%s# HELP waybill_crl_seconds_left Seconds until a revocation list is "
-                         "overdue, negative afterwards\n"
-                         "# TYPE waybill_crl_seconds_left gauge\n",
-                         out);
-    for (size_t i = 0; out != NULL && i < sn->certificates_n; i++)
-        if (sn->certificates[i].crl_next_s != 0 && sn->certificates[i].crl_next_s != INT64_MAX)
-            out = arena_printf(a, "%swaybill_crl_seconds_left{certificate=\"%s\"} %lld\n", out,
-                               sn->certificates[i].name,
-                               (long long)(sn->certificates[i].crl_next_s - now));
-    snapshot_put(sn);
-    return out;
-}
-
-bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, struct err *err)
-{
-    const struct {
-        const char *name, *help;
-        unsigned long long v;
-    } rows[] = {
-        { "documents_received_total", "Documents taken into custody",
-          atomic_load(&g->n.documents_in) },
-        { "documents_sent_total", "Documents partners took into custody",
-          atomic_load(&g->n.documents_out) },
-        { "documents_refused_total", "Documents refused to partners",
-          atomic_load(&g->n.refused) },
-        { "documents_failed_total", "Documents that failed here", atomic_load(&g->n.failed) },
-        { "octets_received_total", "Octets read from partners", atomic_load(&g->n.octets_in) },
-        { "octets_sent_total", "Octets written to partners", atomic_load(&g->n.octets_out) },
-        { "sessions_in_total", "Sessions partners started", atomic_load(&g->n.sessions_in) },
-        { "sessions_out_total", "Sessions we started", atomic_load(&g->n.sessions_out) },
-        { "sessions_failed_total", "Sessions that ended in error",
-          atomic_load(&g->n.sessions_failed) },
-        { "logons_refused_total", "Log-ons refused", atomic_load(&g->n.logons_refused) },
-        { "receipts_received_total", "EERP and NERP received", atomic_load(&g->n.receipts_in) },
-        { "receipts_sent_total", "EERP and NERP sent", atomic_load(&g->n.receipts_out) },
-        { "mdns_received_total", "MDNs received", atomic_load(&g->n.mdns_in) },
-        { "mdns_sent_total", "MDNs sent", atomic_load(&g->n.mdns_out) },
-        { "mdns_undelivered_total", "Asynchronous MDNs that were given up",
-          atomic_load(&g->n.mdns_undelivered) },
-        { "as2_posts_total", "AS2 messages posted and answered, whatever the answer",
-          atomic_load(&g->n.posts) },
-        { "as2_posts_failed_total", "Posts of AS2 messages without an answer",
-          atomic_load(&g->n.posts_failed) },
-        { "outbox_files_total", "Files taken from watched folders",
-          atomic_load(&g->n.outbox_taken) },
-        { "outbox_failed_total", "Files of watched folders that could not be sent",
-          atomic_load(&g->n.outbox_failed) },
-        { "purged_octets_total", "Octets of payloads removed by retention",
-          atomic_load(&g->n.purged_octets) },
-    };
-    char *out = arena_text(a, "");
-
-    for (size_t i = 0; out != NULL && i < COUNT_OF(rows); i++)
-        out = arena_printf(
-            a, "%s# HELP waybill_%s %s\n# TYPE waybill_%s counter\nwaybill_%s %llu\n", out,
-            rows[i].name, rows[i].help, rows[i].name, rows[i].name, rows[i].v);
-    if (out != NULL)
-        out = arena_printf(a,
-                           "%s# HELP waybill_sessions Sessions open now\n"
-                           "# TYPE waybill_sessions gauge\nwaybill_sessions %u\n",
-                           out, gateway_sessions_open(g));
-    if (out != NULL && g->as2 != NULL)
-        out = arena_printf(a,
-                           "%s# HELP waybill_as2_connections Connections to the AS2 server "
-                           "open now\n# TYPE waybill_as2_connections gauge\n"
-                           "waybill_as2_connections %u\n",
-                           out, acceptor_connections(g->as2));
-    if (out != NULL)
-        out = arena_printf(a,
-                           "%s# HELP waybill_purged_total Removed by retention\n"
-                           "# TYPE waybill_purged_total counter\n"
-                           "waybill_purged_total{what=\"documents\"} %llu\n"
-                           "waybill_purged_total{what=\"payloads\"} %llu\n"
-                           "waybill_purged_total{what=\"receipts\"} %llu\n"
-                           "waybill_purged_total{what=\"audit\"} %llu\n",
-                           out, atomic_load(&g->n.purged_documents),
-                           atomic_load(&g->n.purged_payloads),
-                           atomic_load(&g->n.purged_receipts), atomic_load(&g->n.purged_audit));
-    out = certificate_metrics(g, a, out);
-    *text = out;
-    return out != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 }

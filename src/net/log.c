@@ -1,6 +1,6 @@
 /* A line is made whole in a buffer of at most PIPE_BUF octets and handed over by one write(2):
  * so lines of threads never mix, not even in a pipe shared with other programs. */
-#include "net/log.h"
+#include "net/log_count.h"
 
 #include "base/writer.h"
 #include "net/net.h"
@@ -204,6 +204,11 @@ void log_event(enum log_level level, const char *event, ...)
     bool cut = false;
     va_list ap;
 
+    if (level <= LOG_WARN) {
+        va_start(ap, event);
+        log_count_add(level, event, ap);
+        va_end(ap);
+    }
     if (!log_on(level))
         return;
     put_head(&w, level, event, json);
