@@ -122,7 +122,7 @@ static bool read_body(struct exchange *x, struct span first, struct err *err)
             ok = FAIL(err, FAIL_LOCAL, 0, "the runtime is being stopped");
     }
     free(buffer);
-    if (ok)
+    if (ok) {
         atomic_fetch_add(&x->g->n.octets_in, x->in.d.progress);
         atomic_fetch_add(&x->g->n.as2_octets_in, x->in.d.progress);
     }

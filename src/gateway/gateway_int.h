@@ -122,8 +122,8 @@ void transfer_begin(struct gateway *g, struct transfer *t, const char *partner,
 /* Nothing when it was not begun. */
 void transfer_end(struct gateway *g, struct transfer *t);
 /* Adds them to list, up to cap. g->lock is held. */
-void transfers_list(struct gateway *g, struct arena *a, struct gateway_session *list,
-                    size_t *n, size_t cap);
+void transfers_list(struct gateway *g, struct arena *a, struct gateway_session *list, size_t *n,
+                    size_t cap);
 
 /* ---- documents --------------------------------------------------------------------------- */
 
