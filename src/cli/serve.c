@@ -2,6 +2,7 @@
 #include "api/api.h"
 #include "cli/cli.h"
 #include "net/log.h"
+#include "net/net.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -14,18 +15,41 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 100 }; /* how soon a stop by the API is noticed */
+enum {
+    LOOK_MS = 100,            /* how soon a stop by the API is noticed */
+    TIDY_MS = 15 * 1000,      /* between hand-overs of free memory to the system */
+    DESCRIPTORS_OTHERS = 200, /* the store, the admin server, calls, steps */
+};
 
 /* Each connection takes a descriptor or two, and 1024 is still the usual soft limit. */
-static void raise_limit(void)
+static void raise_limit(struct rlimit *lim)
 {
-    struct rlimit lim;
-
-    if (getrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur == lim.rlim_max)
+    if (getrlimit(RLIMIT_NOFILE, lim) != 0 || lim->rlim_cur == lim->rlim_max)
         return;
-    lim.rlim_cur = lim.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &lim) != 0)
+    lim->rlim_cur = lim->rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, lim) != 0)
         log_event(LOG_WARN, "serve.descriptors", "error", strerror(errno), NULL);
+    (void)getrlimit(RLIMIT_NOFILE, lim);
+}
+
+/* A connection takes a descriptor, and one more while a document is on its way. Beyond the limit
+ * nothing is lost, but nobody is let in, and partners are not called. */
+static void check_limit(const struct config_runtime *rt, const struct rlimit *lim)
+{
+    unsigned long long needed =
+        DESCRIPTORS_OTHERS + 2ull * rt->oftp2_server.max_connections +
+        (rt->as2_server.endpoints_n > 0 ? 2ull * rt->as2_server.max_connections : 0);
+    char text[200];
+
+    if (lim->rlim_cur == RLIM_INFINITY || lim->rlim_cur >= needed)
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "%llu open files are allowed, and max_connections may need %llu",
+                   (unsigned long long)lim->rlim_cur, needed);
+    log_event(LOG_WARN, "serve.descriptors", "reason", text, "look_at",
+              "LimitNOFILE of the service, ulimit -n; oftp2_server.max_connections, "
+              "as2_server.max_connections",
+              NULL);
 }
 
 /* Before any thread is made: they inherit it, so that signals come to this one alone. */
@@ -96,14 +120,28 @@ static void reload(struct gateway *g)
     config_problems_free(&ps);
 }
 
+/* What a burst of sessions leaves free lies between small things that are in use: no heap would
+ * ever shrink by itself. */
+static void tidy(uint64_t *next_ms)
+{
+    uint64_t now = net_now_ms();
+
+    if (now < *next_ms)
+        return;
+    *next_ms = now + TIDY_MS;
+    (void)malloc_trim(0);
+}
+
 /* Until it is to stop; gives the reason. */
 static const char *wait_end(struct gateway *g, const sigset_t *set)
 {
     const struct timespec look = { 0, LOOK_MS * 1000000L };
+    uint64_t tidy_ms = net_now_ms() + TIDY_MS;
 
     while (!gateway_stop_requested(g)) {
         int number = sigtimedwait(set, NULL, &look);
 
+        tidy(&tidy_ms);
         if (number == SIGHUP)
             reload(g);
         else if (number == SIGTERM)
@@ -143,6 +181,7 @@ static int serve(struct config_runtime *rt, const sigset_t *set)
 static int run(struct cli *c)
 {
     struct config_runtime *rt;
+    struct rlimit lim = { .rlim_cur = RLIM_INFINITY };
     sigset_t set;
     int status;
 
@@ -151,7 +190,8 @@ static int run(struct cli *c)
     if (rt == NULL)
         return CLI_REFUSED;
     log_setup(rt->log.level, rt->log.format);
-    raise_limit();
+    raise_limit(&lim);
+    check_limit(rt, &lim);
     bound_heap();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
         OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1) {

@@ -5,18 +5,61 @@
 
 #include "oftp/session_int.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BUFFERS_APART 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define BUFFERS_APART 1
+#endif
+
+/* The buffers of a session lie in one block. It is so large that the C library maps it for itself and
+ * gives it back to the system when the session ends; one by one they would end up between small
+ * things in a heap that hardly ever shrinks. Not cleared: a session that never uses the far end of a
+ * buffer never owns that memory. */
+static bool buffers_new(struct oftp_session *s)
+{
+#if defined(BUFFERS_APART) /* so that the sanitizer sees where each of them ends */
+    s->stb = malloc(sizeof(*s->stb));
+    s->out = malloc(OUT_CAP);
+    s->content = malloc(CONTENT_CAP);
+    s->ends = malloc(ENDS_CAP * sizeof(*s->ends));
+    return s->stb != NULL && s->out != NULL && s->content != NULL && s->ends != NULL;
+#else
+    struct buffers {
+        struct oftp_stb stb;
+        uint8_t out[OUT_CAP], content[CONTENT_CAP];
+        uint32_t ends[ENDS_CAP];
+    } *b = malloc(sizeof(*b));
+
+    if (b == NULL)
+        return false;
+    s->stb = &b->stb; /* the first: freed by it */
+    s->out = b->out;
+    s->content = b->content;
+    s->ends = b->ends;
+    return true;
+#endif
+}
+
+static void buffers_free(struct oftp_session *s)
+{
+#if defined(BUFFERS_APART)
+    free(s->out);
+    free(s->content);
+    free(s->ends);
+#endif
+    free(s->stb);
+}
+
 struct oftp_session *oftp_session_new(void)
 {
     struct oftp_session *s = calloc(1, sizeof(*s));
 
     if (s == NULL)
         return NULL;
-    /* Not cleared: a session that never uses the far end of a buffer never owns that memory. */
-    s->stb = malloc(sizeof(*s->stb));
-    s->out = malloc(OUT_CAP);
-    s->content = malloc(CONTENT_CAP);
-    s->ends = malloc(ENDS_CAP * sizeof(*s->ends));
-    if (s->stb == NULL || s->out == NULL || s->content == NULL || s->ends == NULL) {
+    if (!buffers_new(s)) {
         oftp_session_free(s);
         return NULL;
     }
@@ -29,10 +72,7 @@ void oftp_session_free(struct oftp_session *s)
 {
     if (s == NULL)
         return;
-    free(s->stb);
-    free(s->out);
-    free(s->content);
-    free(s->ends);
+    buffers_free(s);
     explicit_bzero(s, sizeof(*s));
     free(s);
 }
