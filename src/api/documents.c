@@ -50,8 +50,12 @@ static bool filter_of(struct api_call *c, struct document_filter *f)
         .name = http_query(c->r, "name"),
         .text = http_query(c->r, "text"),
         .listener = http_query(c->r, "listener"),
+        .file_name = http_query(c->r, "file_name"),
+        .file_name_prefix = http_query(c->r, "file_name_prefix"),
+        .message_id = http_query(c->r, "message_id"),
         .tracked_label = http_query(c->r, "label"),
         .tracked_value = http_query(c->r, "value"),
+        .tracked_value_prefix = http_query(c->r, "value_prefix"),
     };
     if (!filter_choices(c, f) || !api_query_time(c, "from", &f->from_ms) ||
         !api_query_time(c, "to", &f->to_ms))

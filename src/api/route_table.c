@@ -58,7 +58,8 @@ const struct api_route api_routes[] = {
       "name:s action:ListenerAction", NULL, NULL, "200 Listener" },
 
     { "GET", "/api/v1/documents", api_documents, ROLE_VIEWER, "listDocuments", "search, newest first",
-      NULL, "state:DocumentState partner:s protocol:s direction:Direction name:s text:s listener:s from:s to:s label:s value:s before:i limit:i", NULL, "200 Documents" },
+      NULL, "state:DocumentState partner:s protocol:s direction:Direction name:s file_name:s file_name_prefix:s message_id:s text:s listener:s from:s to:s"
+      " label:s value:s value_prefix:s before:i limit:i", NULL, "200 Documents" },
     { "POST", "/api/v1/documents", api_send, ROLE_OPERATOR, "sendDocument", "send the body to a partner",
       NULL, "partner!:s identity:s destination:s name:s file_name:s description:s format:s record_length:i record_delimiter:s key:s protocol:s content_type:s subject:s", "octets", "201 Created" },
     { "GET", "/api/v1/documents/{id}", api_document, ROLE_VIEWER, "getDocument", "one, with all that belongs to it",

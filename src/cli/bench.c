@@ -46,7 +46,9 @@ static int misused(const char *what)
         "       waybill bench oftp2 --secured [--size 4K] [--count 1000] [--directory DIR] "
         "[--json]\n"
         "       waybill bench cms [--size 1G] [--directory DIR] [--json]\n"
-        "       waybill bench as2 [--size 4K] [--runs MESSAGES] [--directory DIR] [--json]\n",
+        "       waybill bench as2 [--size 4K] [--runs MESSAGES] [--directory DIR] [--json]\n"
+        "       waybill bench search [--documents 1000000] [--runs 200] [--directory DIR] "
+        "[--json]\n",
         what);
     return 2;
 }
@@ -61,6 +63,7 @@ int bench_main(int argc, char **argv)
         { "json", no_argument, NULL, 'j' },
         { "secured", no_argument, NULL, 'x' },
         { "count", required_argument, NULL, 'n' },
+        { "documents", required_argument, NULL, 'm' },
         { NULL, 0, NULL, 0 },
     };
     struct bench_options o = { .runs = 1, .count = 1000 };
@@ -82,6 +85,8 @@ int bench_main(int argc, char **argv)
             o.secured = true;
         else if (c == 'n' && ((o.count = atoi(optarg)) < 1 || o.count > 1000000))
             return misused("--count takes a number from 1 to 1000000");
+        else if (c == 'm' && ((o.documents = atoi(optarg)) < 1000 || o.documents > 100000000))
+            return misused("--documents takes a number from 1000 to 100000000");
         else if (c == 'j')
             o.json = true;
         else if (c == '?')
@@ -93,7 +98,9 @@ int bench_main(int argc, char **argv)
         return bench_cms(&o);
     if (optind < argc && strcmp(argv[optind], "as2") == 0)
         return bench_as2(&o);
+    if (optind < argc && strcmp(argv[optind], "search") == 0)
+        return bench_search(&o);
     if (optind >= argc || strcmp(argv[optind], "oftp2") != 0)
-        return misused("name the benchmark: oftp2, cms or as2");
+        return misused("name the benchmark: oftp2, cms, as2 or search");
     return o.secured ? bench_secured(&o) : bench_oftp2(&o);
 }

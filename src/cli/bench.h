@@ -25,12 +25,14 @@ struct bench_options {
     int runs;
     bool secured;          /* many small files, signed and encrypted, with signed receipts */
     int count;             /* of them */
+    int documents;         /* of the store that is searched; 0: a million */
     const char *directory; /* payloads; NULL: the RAM file system, then the disk */
 };
 int bench_oftp2(const struct bench_options *o);
 int bench_cms(const struct bench_options *o);
 int bench_as2(const struct bench_options *o);
 int bench_secured(const struct bench_options *o);
+int bench_search(const struct bench_options *o);
 
 double bench_seconds(void); /* monotonic */
 

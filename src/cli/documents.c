@@ -1,7 +1,7 @@
 /* documents: found by state, partner, name, time or a tracked field. */
 #include "cli/cli.h"
 
-/* Options that are query parameters under the same name. */
+/* Options that are query parameters under the same name, with '_' for '-'. */
 static const struct cli_option options[] = {
     { 0, "state", "STATE",
       "receiving, received, opened, processing, processed, refused; queued, sealed, sending, "
@@ -10,13 +10,19 @@ static const struct cli_option options[] = {
       "the partner's component name, or the ODETTE ID of one that has none" },
     { 0, "protocol", "NAME", "oftp2 or as2" },
     { 0, "direction", "in|out", "received or sent" },
-    { 0, "name", "NAME", "the file name as a whole (SFIDDSN)" },
-    { 0, "text", "TEXT", "how the file name, originator or destination begins" },
+    { 0, "name", "NAME", "the document's name as a whole (SFIDDSN, AS2 file name)" },
+    { 0, "file-name", "NAME",
+      "the same, or what a file that was sent by OFTP2 was called where it came from" },
+    { 0, "file-name-prefix", "TEXT", "how one of these begins" },
+    { 0, "message-id", "ID", "the Message-ID of AS2, with or without <>" },
+    { 0, "text", "TEXT", "how one of the names, the originator or the destination begins" },
     { 0, "listener", "NAME", "the process that took it, or what sent it" },
-    { 0, "from", "TIME", "not older than, such as 2026-11-21 or 2026-11-21T10:15:00Z" },
-    { 0, "to", "TIME", "not younger than" },
-    { 'l', "label", "LABEL", "has a tracked field of this label; with --value: and value" },
+    { 0, "from", "TIME", "begun not before, such as 2026-11-21 or 2026-11-21T10:15:00Z" },
+    { 0, "to", "TIME", "begun not after" },
+    { 'l', "label", "LABEL",
+      "has a tracked field of this label; with --value or --value-prefix: the same field" },
     { 0, "value", "VALUE", "the tracked field's whole value" },
+    { 0, "value-prefix", "TEXT", "how the tracked field's value begins" },
     { 0, "before", "ID", "documents with a smaller number: the next page" },
     { 0, "limit", "N", "at most so many, default 100, up to 1000" },
 };
@@ -51,8 +57,13 @@ static int run(struct cli *c)
 {
     const char *path = "/api/v1/documents";
 
-    for (size_t i = 0; i < COUNT_OF(options); i++)
-        path = cli_query(c, path, options[i].name, cli_option_value(c, options[i].name));
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        char *name = cli_have(arena_text(&c->arena, options[i].name));
+
+        for (char *p = name; *p != '\0'; p++)
+            *p = *p == '-' ? '_' : *p;
+        path = cli_query(c, path, name, cli_option_value(c, options[i].name));
+    }
     return cli_call_show(c, "GET", path, show);
 }
 
@@ -61,6 +72,7 @@ const struct cli_command cmd_documents = {
     .help = "list documents, newest first",
     .usage = "[--state STATE] [--partner NAME] [--direction in|out] [--name NAME] ...",
     .example = "waybill documents --state failed --partner acme\n"
+               "waybill documents --message-id 4711.2026@as2.acme.example\n"
                "waybill documents --label \"Order number\" --value 4711\n",
     .options = options,
     .options_n = COUNT_OF(options),

@@ -22,7 +22,7 @@ enum {
     BLOCK = 1 << PERIOD_BITS,
 };
 
-size_t find_misses_max = 4000; /* documents looked at in vain before a wide term is marked */
+size_t find_misses_max = 1000; /* documents looked at in vain before a wide term is marked */
 
 struct search {
     const struct document_filter *f;
@@ -34,7 +34,7 @@ struct search {
     int64_t *blocks; /* of ids, descending; NULL: all */
     size_t blocks_n, block_at;
     size_t misses;
-    struct arena scratch; /* for documents that do not fit */
+    struct arena scratch; /* for properties that are looked at */
     struct list found;
 };
 
@@ -345,6 +345,11 @@ static bool same(const char *want, const char *is)
     return want == NULL || (is != NULL && strcmp(want, is) == 0);
 }
 
+static const char *column(const struct call *c, int i)
+{
+    return (const char *)sqlite3_column_text(c->st, i);
+}
+
 /* Whether a tracked field of the document fits; only asked where the term was wide. */
 static bool tracked_fits(struct search *q, int64_t id, bool *fits, struct err *err)
 {
@@ -363,47 +368,73 @@ static bool tracked_fits(struct search *q, int64_t id, bool *fits, struct err *e
     return call_end(&c, "search documents", err);
 }
 
-static bool text_fits(const struct document_filter *f, const struct document *d)
+/* The name that a file sent by OFTP2 came with, as in the index document_file_name; NULL: none. */
+static const char *file_name_of(struct search *q, const struct call *c)
 {
-    /* as in the index document_file_name */
-    bool has_file = d->outbound && d->protocol != NULL && strcmp(d->protocol, "oftp2") == 0;
-    const char *file = has_file ? props_get(&d->props, "file_name") : NULL;
+    const char *protocol = column(c, 3), *json = column(c, 26);
+    struct props props;
 
-    if (!same(f->protocol, d->protocol) || !same(f->partner, d->partner) ||
-        !same(f->listener, d->listener) || !same(f->name, d->name) ||
-        !same(f->identity_key, d->identity_key))
-        return false;
-    if (f->file_name_prefix != NULL && !begins(d->name, f->file_name_prefix) &&
-        !begins(file, f->file_name_prefix))
-        return false;
-    return !given(f->text) || begins(d->name, f->text) || begins(file, f->text) ||
-           begins(d->from, f->text) || begins(d->to, f->text);
+    if (col_int(c, 1) == 0 || protocol == NULL || strcmp(protocol, "oftp2") != 0 ||
+        json == NULL || strstr(json, "\"file_name\"") == NULL ||
+        !props_from_json(json, &q->scratch, &props))
+        return NULL;
+    return props_get(&props, "file_name");
 }
 
-static bool fits(struct search *q, const struct document *d, bool *is, struct err *err)
+static bool text_fits(struct search *q, const struct call *c)
+{
+    const struct document_filter *f = q->f;
+    const char *name = column(c, 10), *text = given(f->text) ? f->text : NULL;
+    bool name_fits = f->file_name_prefix == NULL || begins(name, f->file_name_prefix);
+    bool found = text == NULL || begins(name, text) || begins(column(c, 6), text) ||
+                 begins(column(c, 7), text);
+
+    if (!same(f->protocol, column(c, 3)) || !same(f->listener, column(c, 4)) ||
+        !same(f->partner, column(c, 5)) || !same(f->name, name) ||
+        !same(f->identity_key, column(c, 11)))
+        return false;
+    if (!name_fits || !found) {
+        const char *file = file_name_of(q, c);
+
+        name_fits = name_fits || begins(file, f->file_name_prefix);
+        found = found || begins(file, text);
+    }
+    return name_fits && found;
+}
+
+/* What is seen without taking the document apart; columns as in DOCUMENT_COLUMNS. */
+static bool numbers_fit(const struct search *q, const struct call *c)
+{
+    const struct document_filter *f = q->f;
+    int64_t created_ms = col_int(c, 12);
+
+    return (q->state == 0 || col_int(c, 2) == (int64_t)q->state) &&
+           (f->direction == 0 || (col_int(c, 1) != 0) == (f->direction == 2)) &&
+           (f->from_ms == 0 || created_ms >= f->from_ms) &&
+           (f->to_ms == 0 || created_ms <= f->to_ms);
+}
+
+static bool fits(struct search *q, const struct call *c, bool *is, struct err *err)
 {
     const struct document_filter *f = q->f;
 
-    *is = (q->state == 0 || d->state == q->state) &&
-          (f->direction == 0 || d->outbound == (f->direction == 2)) &&
-          (f->from_ms == 0 || d->created_ms >= f->from_ms) &&
-          (f->to_ms == 0 || d->created_ms <= f->to_ms) && text_fits(f, d);
+    *is = numbers_fit(q, c) && text_fits(q, c);
     if (!*is || (f->tracked_label == NULL && f->tracked_value == NULL &&
                  !given(f->tracked_value_prefix)))
         return true;
-    return tracked_fits(q, d->id, is, err);
+    return tracked_fits(q, col_int(c, 0), is, err);
 }
 
 /* Reads a document into the list if it fits. */
 static bool look_at(struct search *q, int64_t id, struct err *err)
 {
     struct call c = call_of(q->scope.c, Q_GET_DOCUMENT);
-    struct document d, *to;
+    struct document *to;
     bool ok = true, is = false;
 
     call_int(&c, id);
-    if (call_row(&c) && (ok = read_document(&c, &q->scratch, &d, err)) &&
-        (ok = fits(q, &d, &is, err)) && is && (to = list_add(&q->found)) != NULL)
+    if (call_row(&c) && (ok = fits(q, &c, &is, err)) && is &&
+        (to = list_add(&q->found)) != NULL)
         ok = read_document(&c, q->scope.a, to, err);
     if (!call_end(&c, "search documents", err))
         ok = false;

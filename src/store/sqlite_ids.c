@@ -197,9 +197,9 @@ static bool read_window(struct ids_term *t, const struct ids_scope *s, int64_t t
 {
     const struct ids_range *list = t->ranges.items;
 
-    memset(t->bits, 0, WINDOW / 8);
     t->bits_to = to;
-    t->bits_from = to - WINDOW > s->floor ? to - WINDOW : s->floor;
+    t->bits_from = to - t->bits_span > s->floor ? to - t->bits_span : s->floor;
+    memset(t->bits, 0, (size_t)(t->bits_span / 64 + 1) * 8);
     for (size_t i = 0; i < t->ranges.n; i++) {
         struct call q = call_range(&list[i], s);
 
@@ -213,19 +213,21 @@ static bool read_window(struct ids_term *t, const struct ids_scope *s, int64_t t
 
 bool ids_widen(struct ids_term *t, const struct ids_scope *s, struct err *err)
 {
-    int64_t newest = 0;
+    int64_t newest = 0, to;
     struct call q = call_of(s->c, Q_MAX_ID);
 
     if (call_row(&q))
         newest = col_int(&q, 0);
     if (!call_end(&q, "search documents", err))
         return false;
-    t->bits = malloc(WINDOW / 8);
+    to = newest < s->below ? newest + 1 : s->below;
+    t->bits_span = to - s->floor < 0 ? 0 : to - s->floor > WINDOW ? WINDOW : to - s->floor;
+    t->bits = malloc((size_t)(t->bits_span / 64 + 1) * 8);
     if (t->bits == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out");
     t->wide = false;
     t->sorted_n = 0;
-    return read_window(t, s, newest < s->below ? newest + 1 : s->below, err);
+    return read_window(t, s, to, err);
 }
 
 static bool bits_next(struct ids_term *t, const struct ids_scope *s, int64_t below, int64_t *id,

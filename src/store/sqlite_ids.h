@@ -44,7 +44,7 @@ struct ids_term {
     /* The ranges have too much to be sorted: see ids_widen. */
     bool wide;
     uint64_t *bits; /* taken back: what the ranges have, in a window of ids */
-    int64_t bits_from, bits_to;
+    int64_t bits_from, bits_to, bits_span;
 };
 
 /* From where to where a search goes: below and not smaller than floor. */
