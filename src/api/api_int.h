@@ -13,6 +13,7 @@
 enum {
     API_ARGS_MAX = 3,
     API_NAME_MAX = 64,
+    API_KEY_MAX = 200, /* octets of a key against doing something twice */
     API_PASSWORD_MIN = 12, /* octets */
     API_PASSWORD_MAX = 256,
     API_PASSWORD_TEXT = 160,                   /* hashed */
@@ -157,7 +158,7 @@ api_handler api_components_schema; /* components_schema.c */
 api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;
 api_handler api_documents, api_document, api_document_do, api_receipts, api_jobs;
-api_handler api_document_octets, api_send;
+api_handler api_resend, api_document_octets, api_send;
 api_handler api_users, api_user_add, api_user_password, api_user_role, api_user_delete;
 api_handler api_tokens, api_token_add, api_token_delete, api_audit_lines;
 api_handler api_session, api_session_post, api_session_delete, api_session_password;

@@ -227,8 +227,12 @@ void api_document_do(struct api_call *c)
         done = gateway_acknowledge(c->gateway, id, false, text, c->who, &err);
     } else if (strcmp(what, "cancel") == 0) {
         done = gateway_cancel(c->gateway, id, c->who, &err);
+    } else if (strcmp(what, "reprocess") == 0) {
+        done = gateway_reprocess(c->gateway, id, c->who, &err);
     } else {
-        api_error(c, 404, "a document takes retry, acknowledge, reject and cancel, not '%.40s'",
+        api_error(c, 404,
+                  "a document takes retry, reprocess, resend, acknowledge, reject and cancel, "
+                  "not '%.40s'",
                   what);
         return;
     }
@@ -236,6 +240,28 @@ void api_document_do(struct api_call *c)
         api_fail(c, &err);
     else if (load(c, &d))
         api_json(c, 200, json_document(&d));
+}
+
+void api_resend(struct api_call *c)
+{
+    const char *key = http_query(c->r, "key");
+    struct document d;
+    struct err err;
+    int64_t id;
+    bool found;
+
+    if (!api_number(c, "document", c->arg[0], 1, INT64_MAX, &id))
+        return;
+    if (key != NULL && (key[0] == '\0' || strlen(key) > API_KEY_MAX))
+        api_error(c, 400, "key has 1 to %d octets", API_KEY_MAX);
+    else if (!gateway_resend(c->gateway, id, key, c->who, &id, &err) ||
+             !store_get_document(c->store, id, &c->r->arena, &d, &found, &err))
+        api_fail(c, &err);
+    else if (!found)
+        api_error(c, 409, "it was sent again with this key as document %lld, which is gone",
+                  (long long)id);
+    else
+        api_json(c, 201, json_document(&d));
 }
 
 /* ---- receipts and jobs ---------------------------------------------------------------- */

@@ -189,11 +189,11 @@ void cli_progress_text(char *text, size_t cap, const char *name, uint64_t done, 
 /* ---- commands --------------------------------------------------------------------------- */
 
 extern const struct cli_command cmd_serve, cmd_check, cmd_dump, cmd_apply, cmd_get, cmd_delete,
-    cmd_listeners, cmd_documents, cmd_show, cmd_send, cmd_retry, cmd_acknowledge, cmd_reject,
-    cmd_cancel, cmd_receipts, cmd_jobs, cmd_sessions, cmd_call, cmd_test, cmd_trace,
-    cmd_download, cmd_certificates, cmd_exchange, cmd_trust_list, cmd_users, cmd_tokens,
-    cmd_audit, cmd_bench, cmd_backup, cmd_restore, cmd_init, cmd_completion, cmd_reload,
-    cmd_stop, cmd_version, cmd_help;
+    cmd_listeners, cmd_documents, cmd_show, cmd_send, cmd_retry, cmd_resend, cmd_reprocess,
+    cmd_acknowledge, cmd_reject, cmd_cancel, cmd_receipts, cmd_jobs, cmd_sessions, cmd_call,
+    cmd_test, cmd_trace, cmd_download, cmd_certificates, cmd_exchange, cmd_trust_list,
+    cmd_users, cmd_tokens, cmd_audit, cmd_bench, cmd_backup, cmd_restore, cmd_init,
+    cmd_completion, cmd_reload, cmd_stop, cmd_version, cmd_help;
 /* NULL-ended. */
 extern const struct cli_command *const cli_commands[];
 int cli_help_command(const struct cli_command *cmd, FILE *f);

@@ -18,6 +18,20 @@ void opening_failed(struct gateway *g, const struct job *j, const struct documen
 void document_failed(struct gateway *g, const struct job *j, const struct document *d,
                      const struct listener *l, const char *reason);
 
+/* Gives a document's opened octets to one that is to be sent. Records are given one by one when
+ * it is sent again (gateway_send.again). */
+bool send_copy(struct gateway *g, const struct document *d, struct gateway_outgoing *o,
+               struct err *err);
+/* For what is sent again: a record of format V begins, or ends. */
+void send_record_begin(struct gateway_outgoing *o);
+bool send_record_end(struct gateway_outgoing *o, struct err *err);
+/* 404 without such a document. */
+bool operator_load(struct gateway *g, int64_t id, struct arena *a, struct document *d,
+                   struct err *err);
+/* Commits b, which is taken, with a line of the audit log. */
+bool operator_change(struct gateway *g, struct store_batch *b, const char *who,
+                     const char *what, int64_t id, struct err *err);
+
 /* Writes a payload into a directory under a name that appears only when all is there and synced.
  * replace false: *exists tells that the name was taken. */
 bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,

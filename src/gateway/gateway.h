@@ -154,6 +154,7 @@ struct gateway_send {
     int64_t source_document;     /* the document a send step came from; 0: none */
     const char *idempotency_key; /* the same key again gives the same document; NULL: none */
     bool certificate; /* certificate exchange: unprotected, name and description as they are */
+    const struct document *again; /* what is sent again (gateway_resend); NULL: nothing is */
 };
 struct gateway_outgoing; /* a document coming in to be sent */
 MUST_CHECK bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
@@ -183,6 +184,16 @@ MUST_CHECK bool gateway_trust_list(struct gateway *g, const char *name, const ch
 /* Runs a failed document again: inbound from the step that failed; outbound: queues it. */
 MUST_CHECK bool gateway_retry(struct gateway *g, int64_t document_id, const char *who,
                               struct err *err);
+/* Sends an outbound document that came to an end (acknowledged, rejected, overdue, failed) once
+ * more, as a new document with the same octets, name and partner, protected as the partner is
+ * configured now. Both say so. key: the same one again gives the same new document; NULL: none. 409
+ * while the one before it is under way, or when retention removed the octets. */
+MUST_CHECK bool gateway_resend(struct gateway *g, int64_t document_id, const char *key,
+                               const char *who, int64_t *new_id, struct err *err);
+/* Runs all steps of the process for an inbound document that was processed; no receipt is sent
+ * again. The execution is `redelivered`. */
+MUST_CHECK bool gateway_reprocess(struct gateway *g, int64_t document_id, const char *who,
+                                  struct err *err);
 /* acknowledge: manual -- releases the receipt: EERP, or NERP with text when positive is false. */
 MUST_CHECK bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool positive,
                                     const char *text, const char *who, struct err *err);

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static bool load(struct gateway *g, int64_t id, struct arena *a, struct document *d,
-                 struct err *err)
+bool operator_load(struct gateway *g, int64_t id, struct arena *a, struct document *d,
+                   struct err *err)
 {
     bool found = false;
 
@@ -17,8 +17,8 @@ static bool load(struct gateway *g, int64_t id, struct arena *a, struct document
     return found || FAIL(err, FAIL_LOCAL, 404, "there is no document %lld", (long long)id);
 }
 
-static bool change(struct gateway *g, struct store_batch *b, const char *who, const char *what,
-                   int64_t id, struct err *err)
+bool operator_change(struct gateway *g, struct store_batch *b, const char *who,
+                     const char *what, int64_t id, struct err *err)
 {
     char text[100];
     bool ok;
@@ -125,7 +125,7 @@ static bool retry(struct gateway *g, int64_t id, const char *who, struct err *er
     struct job j = { .id = store_next_id(g->store),
                      .document_id = id,
                      .not_before_ms = net_wall_ms() };
-    bool ok = load(g, id, &a, &d, err);
+    bool ok = operator_load(g, id, &a, &d, err);
 
     if (ok && d.state != DOC_FAILED && d.state != DOC_REJECTED && !overdue_message(&d))
         ok = FAIL(err, FAIL_LOCAL, 409,
@@ -153,7 +153,7 @@ static bool retry(struct gateway *g, int64_t id, const char *who, struct err *er
         if (props_get(&d.props, "waybill.closed") != NULL)
             store_set_prop(b, id, "waybill.closed", "");
         store_put_job(b, &j);
-        ok = change(g, b, who, "retry", id, err);
+        ok = operator_change(g, b, who, "retry", id, err);
     } else {
         store_batch_free(b);
     }
@@ -179,7 +179,7 @@ static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char
     struct document d = { 0 };
     struct store_batch *b = NULL;
     const struct listener *l = NULL;
-    bool ok = load(g, id, &a, &d, err), relayed;
+    bool ok = operator_load(g, id, &a, &d, err), relayed;
 
     if (ok)
         l = snapshot_listener(sn, d.listener == NULL ? "" : d.listener);
@@ -208,7 +208,7 @@ static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char
                             text, text);
         store_set_prop(b, id, "waybill.answered", positive ? "EERP" : "NERP");
         store_add_event(b, id, net_wall_ms(), positive ? "acknowledged" : "rejected", who);
-        ok = change(g, b, who, positive ? "acknowledge" : "reject", id, err);
+        ok = operator_change(g, b, who, positive ? "acknowledge" : "reject", id, err);
         if (ok && l != NULL)
             archive_answer(g, &d, l);
     }
@@ -281,7 +281,7 @@ static bool give_up(struct gateway *g, const struct document *d, const char *who
     store_set_state(b, d->id, DOC_BIT(DOC_FAILED), DOC_FAILED, net_wall_ms(), "given up", who,
                     NULL);
     store_set_prop(b, d->id, "waybill.closed", who);
-    return change(g, b, who, "give up", d->id, err);
+    return operator_change(g, b, who, "give up", d->id, err);
 }
 
 static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *err)
@@ -291,7 +291,7 @@ static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *e
     struct store_batch *b = NULL;
     struct job *jobs = NULL;
     size_t n = 0, held = 0;
-    bool ok = load(g, id, &a, &d, err) && store_jobs(g->store, id, &a, &jobs, &n, err);
+    bool ok = operator_load(g, id, &a, &d, err) && store_jobs(g->store, id, &a, &jobs, &n, err);
 
     if (ok && d.state == DOC_FAILED) {
         ok = give_up(g, &d, who, err);
@@ -313,7 +313,7 @@ static bool cancel(struct gateway *g, int64_t id, const char *who, struct err *e
             store_end_job(b, jobs[i].id);
         store_set_prop(b, id, "waybill.closed", who);
         relay_failed(g, b, id, NERP_OPERATOR);
-        ok = change(g, b, who, "cancel", id, err);
+        ok = operator_change(g, b, who, "cancel", id, err);
     }
     for (size_t i = 0; !ok && i < held; i++)
         store_release_job(g->store, jobs[i].id);

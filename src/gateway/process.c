@@ -56,6 +56,7 @@ static enum step_outcome run_step(struct step_context *c)
 static bool start(struct gateway *g, struct document *d, struct execution *x, bool again,
                   struct err *err)
 {
+    bool asked = props_get(&d->props, "waybill.run") != NULL; /* by an operator */
     struct store_batch *b = store_batch_new();
     int64_t now = net_wall_ms();
     bool ok;
@@ -66,8 +67,8 @@ static bool start(struct gateway *g, struct document *d, struct execution *x, bo
     x->document_id = d->id;
     x->started_ms = now;
     x->process = d->listener;
-    x->redelivered = again;
-    if (again)
+    x->redelivered = again || asked;
+    if (x->redelivered)
         store_set_redelivered(b, d->id);
     store_put_execution(b, x);
     store_set_state(b, d->id, DOC_BIT(DOC_OPENED) | DOC_BIT(DOC_PROCESSING), DOC_PROCESSING,
@@ -75,7 +76,7 @@ static bool start(struct gateway *g, struct document *d, struct execution *x, bo
                     NULL);
     ok = store_commit(g->store, b, err);
     store_batch_free(b);
-    d->redelivered = d->redelivered || again;
+    d->redelivered = d->redelivered || x->redelivered;
     return ok;
 }
 

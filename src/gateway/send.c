@@ -21,6 +21,9 @@ struct gateway_outgoing {
     uint64_t source; /* octets taken from the caller */
     bool records, as2;
     bool committed;
+    int64_t again; /* the document that this one is again, 0: none; with its state and size */
+    enum document_state again_state;
+    uint64_t again_size;
 };
 
 void gateway_stamp(struct gateway *g, char date[9], char time_text[11])
@@ -187,9 +190,10 @@ static bool open_writers(struct gateway_outgoing *o, const struct gateway_send *
     o->cut.index = o->index;
     o->cut.longest = o->sfid.lrecl;
     o->cut.exact = o->sfid.fmt == 'F' ? o->sfid.lrecl : 0;
-    o->cut.delimiter =
-        records_delimiter(w->record_delimiter, o->sfid.fmt == 'V' ? "lf" : "none");
-    if (o->sfid.fmt == 'V' && o->cut.delimiter.n == 0)
+    o->cut.delimiter = w->again != NULL ? span_text("")
+                                        : records_delimiter(w->record_delimiter,
+                                                            o->sfid.fmt == 'V' ? "lf" : "none");
+    if (o->sfid.fmt == 'V' && o->cut.delimiter.n == 0 && w->again == NULL)
         return FAIL(err, FAIL_LOCAL, 400, "format V needs record_delimiter lf or crlf");
     return true;
 }
@@ -199,6 +203,12 @@ static void keep_key(struct gateway_outgoing *o, const struct gateway_send *w)
     o->who = arena_text(&o->arena, w->who);
     if (w->idempotency_key != NULL)
         o->key = arena_printf(&o->arena, "send|%s|%s", w->partner, w->idempotency_key);
+    if (w->again == NULL)
+        return;
+    o->again = w->again->id;
+    o->again_state = w->again->state;
+    o->again_size = w->again->size;
+    props_printf(&o->d.props, &o->arena, "resend_of", "%lld", (long long)o->again);
 }
 
 static void fill_document(struct gateway_outgoing *o, const struct gateway_send *w,
@@ -274,6 +284,30 @@ static bool made_before(struct gateway_outgoing *o, int64_t *id, struct err *err
     return o->key == NULL || store_find_seen(o->g->store, o->key, net_wall_ms(), id, err);
 }
 
+/* Who made it: in its timeline, in that of the one it is again, and in the audit log. */
+static void put_story(struct gateway_outgoing *o, struct store_batch *b, int64_t now)
+{
+    struct document *d = &o->d;
+    struct arena *a = &o->arena;
+    long long id = (long long)d->id;
+
+    if (o->again == 0) {
+        store_add_event(b, d->id, d->created_ms, "queued", d->listener);
+        if (o->who != NULL)
+            store_add_audit(b, now, o->who,
+                            arena_printf(a, "send document %lld to %s", id, d->partner));
+        return;
+    }
+    store_add_event(b, d->id, d->created_ms, "queued",
+                    arena_printf(a, "document %lld again, by %s", (long long)o->again, o->who));
+    store_set_state(b, o->again, DOC_BIT(o->again_state), o->again_state, now, "resent",
+                    arena_printf(a, "as document %lld, by %s", id, o->who), NULL);
+    store_set_prop(b, o->again, "resent_as", arena_printf(a, "%lld", id));
+    store_add_audit(b, now, o->who,
+                    arena_printf(a, "send document %lld to %s again, as document %lld",
+                                 (long long)o->again, d->partner, id));
+}
+
 static bool commit(struct gateway_outgoing *o, struct err *err)
 {
     struct store_batch *b = store_batch_new();
@@ -297,22 +331,18 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
         d->opened = ref;
         if (o->sfid.env == 0 && !o->as2)
             d->raw = ref;
-        d->size = o->source;
+        d->size = o->again != 0 ? o->again_size : o->source;
         d->total = ref.size;
         o->sfid.fsiz = o->sfid.osiz = oftp_blocks(ref.size);
         if (!o->as2)
             props_from_sfid(&d->props, &o->arena, &o->sfid, OFTP_20);
         d->state = seal ? DOC_QUEUED : DOC_SEALED;
         store_put_document(b, d);
-        store_add_event(b, d->id, d->created_ms, "queued", d->listener);
+        put_story(o, b, now);
         if (!seal)
             store_add_event(b, d->id, now, "sealed",
                             "plain: nothing to sign, compress or encrypt");
         store_put_job(b, &j);
-        if (o->who != NULL)
-            store_add_audit(b, now, o->who,
-                            arena_printf(&o->arena, "send document %lld to %s",
-                                         (long long)d->id, d->partner));
         if (o->key != NULL)
             store_add_seen(b, o->key, d->id,
                            now + (int64_t)o->g->rt->oftp2_server.duplicate_memory_ms);
@@ -368,9 +398,20 @@ void gateway_send_free(struct gateway_outgoing *o)
     free(o);
 }
 
+void send_record_begin(struct gateway_outgoing *o)
+{
+    o->cut.open = true;
+}
+
+bool send_record_end(struct gateway_outgoing *o, struct err *err)
+{
+    return records_cut_end(&o->cut, err);
+}
+
 /* ---- the step `send` --------------------------------------------------------------------- */
 
-static bool copy_over(struct step_context *c, struct gateway_outgoing *o, struct err *err)
+bool send_copy(struct gateway *g, const struct document *d, struct gateway_outgoing *o,
+               struct err *err)
 {
     struct payload_reader *r = NULL;
     uint8_t *buffer = malloc(READ_SIZE);
@@ -378,8 +419,7 @@ static bool copy_over(struct step_context *c, struct gateway_outgoing *o, struct
     size_t got = 0;
     bool ok = buffer != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
-    ok = ok && payload_open(c->g->store, c->d->id, document_opened_role(c->d), &c->d->opened,
-                            &r, err);
+    ok = ok && payload_open(g->store, d->id, document_opened_role(d), &d->opened, &r, err);
     do {
         ok = ok && payload_read(r, at, (struct room) { buffer, READ_SIZE }, &got, err) &&
              gateway_send_octets(o, span_of(buffer, got), err);
@@ -411,6 +451,7 @@ enum step_outcome step_send(struct step_context *c)
                               .listener = c->d->listener,
                               .source_document = c->d->id };
     const char *name = c->step->u.send.name, *format = c->step->u.send.format;
+    const char *run = props_get(&c->d->props, "waybill.run");
     struct gateway_outgoing *o = NULL;
     char *dsn = NULL, *desc = NULL;
     int64_t id = 0;
@@ -425,10 +466,12 @@ enum step_outcome step_send(struct step_context *c)
     w.name = dsn;
     w.description = desc;
     w.format = format == NULL || format[0] == '\0' ? 'U' : format[0];
-    /* A run again after a crash must not send twice: the key names document and step. */
-    w.idempotency_key = arena_printf(c->arena, "step|%lld|%u:%u", (long long)c->d->id,
-                                     c->step->at.line, c->step->at.column);
-    ok = ok && gateway_send_begin(c->g, &w, &o, &err) && copy_over(c, o, &err) &&
+    /* A run again after a crash must not send twice: the key names document and step. One that an
+     * operator asked for must. */
+    w.idempotency_key =
+        arena_printf(c->arena, "step|%lld|%u:%u%s%s", (long long)c->d->id, c->step->at.line,
+                     c->step->at.column, run == NULL ? "" : "|", run == NULL ? "" : run);
+    ok = ok && gateway_send_begin(c->g, &w, &o, &err) && send_copy(c->g, c->d, o, &err) &&
          gateway_send_commit(o, &id, &err);
     gateway_send_free(o);
     if (!ok) {

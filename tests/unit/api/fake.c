@@ -213,6 +213,20 @@ bool gateway_retry(struct gateway *g, int64_t document_id, const char *who, stru
 
 bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool positive,
                          const char *text, const char *who, struct err *err)
+bool gateway_reprocess(struct gateway *g, int64_t document_id, const char *who, struct err *err)
+{
+    (void)document_id;
+    return asked(g, err, "reprocess", who);
+}
+
+bool gateway_resend(struct gateway *g, int64_t document_id, const char *key, const char *who,
+                    int64_t *new_id, struct err *err)
+{
+    (void)who;
+    *new_id = document_id;
+    return asked(g, err, "resend", key == NULL ? "-" : key);
+}
+
 {
     (void)document_id;
     (void)who;
