@@ -1,9 +1,188 @@
-import { PageHead } from '../ui/basic.jsx';
-import { useTitle } from '../lib/hooks.js';
+/* Documents: search with filters in the address bar, newest first, older ones page by page. */
+import './documents.css';
+import { useEffect, useState } from 'preact/hooks';
+import { get } from '../lib/api.js';
+import { sizeText } from '../lib/format.js';
+import { usePoll, useRest, useTitle } from '../lib/hooks.js';
+import { place, setQuery } from '../lib/router.js';
+import { Button, Command, Empty, ErrorBox, Link, Loading, PageHead, Time } from '../ui/basic.jsx';
+import { SelectField, TextField } from '../ui/form.jsx';
+import { Icon } from '../ui/icons.jsx';
+import { Direction, DocumentState, documentStateNames } from '../ui/states.jsx';
+import { Table } from '../ui/table.jsx';
+
+const PAGE = 50;
+const filters = [
+  'text', 'state', 'direction', 'protocol', 'partner', 'listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to',
+];
+const rare = ['listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to'];
+
+/* Local times of the form are UTC texts in the address. */
+const toLocal = (text) => {
+  const d = new Date(text);
+  if (!text || Number.isNaN(d.getTime())) return '';
+  return new Date(d.getTime() - d.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+};
+const fromLocal = (text) => (text ? new Date(text).toISOString().replace('.000Z', 'Z') : '');
+
+const columns = [
+  { id: 'state', title: 'State', narrow: true, cell: (d) => <DocumentState state={d.state} /> },
+  { id: 'direction', title: 'Way', narrow: true, cell: (d) => <Direction direction={d.direction} /> },
+  {
+    id: 'name',
+    title: 'Document',
+    cell: (d) => (
+      <>
+        <Link to={`/documents/${d.id}`} class="strong">
+          {d.name || `document ${d.id}`}
+        </Link>
+        {d.reason && <p class={d.state === 'overdue' ? 'cell-sub' : 'cell-bad'}>{d.reason}</p>}
+      </>
+    ),
+  },
+  { id: 'partner', title: 'Partner', cell: (d) => d.partner ?? <span class="mono">{d.peer}</span> },
+  { id: 'protocol', title: 'Protocol', narrow: true, hide: 'small', cell: (d) => d.protocol?.toUpperCase() },
+  { id: 'size', title: 'Size', narrow: true, right: true, cell: (d) => sizeText(d.size || d.raw_size) },
+  { id: 'created', title: 'Created', narrow: true, cell: (d) => <Time at={d.created} /> },
+  { id: 'changed', title: 'Changed', narrow: true, hide: 'small', cell: (d) => <Time at={d.changed} /> },
+  { id: 'id', title: 'Number', narrow: true, right: true, hide: 'small', cell: (d) => <span class="soft">{d.id}</span> },
+];
 
 function Documents() {
   useTitle('Documents');
-  return <PageHead title="Documents" />;
+  const { query } = place.use();
+  const given = Object.fromEntries(filters.filter((f) => query[f]).map((f) => [f, query[f]]));
+  const { data, error, refresh } = usePoll(
+    (signal) => get('/api/v1/documents', { ...given, before: query.before, limit: PAGE }, { signal }),
+    JSON.stringify([given, query.before]),
+    query.before ? 0 : 2500,
+  );
+  const rows = data?.documents ?? [];
+  const filtered = Object.keys(given).length > 0;
+
+  return (
+    <>
+      <PageHead title="Documents" about={query.before ? 'Older documents' : 'Newest first'}>
+        <Button icon="refresh" onClick={refresh}>
+          Refresh
+        </Button>
+      </PageHead>
+      <Filters query={query} />
+      <ErrorBox error={error} onRetry={refresh} />
+      {!data && !error && <Loading />}
+      {data && rows.length === 0 && (filtered || query.before ? <NothingFits /> : <NothingYet />)}
+      {rows.length > 0 && <Table caption="Documents" columns={columns} rows={rows} />}
+      {(query.before || data?.next) && (
+        <nav class="pager" aria-label="Pages">
+          <Button icon="left" disabled={!query.before} onClick={() => setQuery({ before: '' }, { replace: false })}>
+            Newest
+          </Button>
+          <Button disabled={!data?.next} onClick={() => setQuery({ before: data.next }, { replace: false })}>
+            Older documents
+          </Button>
+        </nav>
+      )}
+    </>
+  );
 }
 
-export default { path: "/documents", nav: 'Documents', icon: 'documents', key: "d", component: Documents };
+const clear = () => setQuery(Object.fromEntries([...filters, 'before'].map((f) => [f, ''])));
+
+function NothingFits() {
+  return (
+    <Empty icon="search" title="No document fits">
+      <div>
+        <Button onClick={clear}>Show all documents</Button>
+      </div>
+    </Empty>
+  );
+}
+
+function NothingYet() {
+  return (
+    <Empty title="No document yet">
+      <p>Documents that partners send appear here by themselves. To send one:</p>
+      <Command>waybill send --partner NAME FILE</Command>
+    </Empty>
+  );
+}
+
+/* ---- filters ---- */
+
+function Filters({ query }) {
+  const [more, setMore] = useState(rare.some((f) => query[f]));
+  const set = (name) => (value) => setQuery({ [name]: value, before: '' });
+  return (
+    <form class="document-filters" role="search" aria-label="Documents" onSubmit={(e) => e.preventDefault()}>
+      <div class="filters">
+        <Typed name="text" query={query}>
+          {(value, onValue) => (
+            <div class="search">
+              <Icon name="search" />
+              <input
+                type="search"
+                aria-label="Search documents"
+                placeholder="Beginning of a name or code"
+                value={value}
+                onInput={(e) => onValue(e.target.value)}
+              />
+            </div>
+          )}
+        </Typed>
+        <SelectField label="State" value={query.state} onValue={set('state')} options={[['', 'any'], ...documentStateNames]} />
+        <SelectField label="Way" value={query.direction} onValue={set('direction')} options={[['', 'both'], 'in', 'out']} />
+        <SelectField label="Protocol" value={query.protocol} onValue={set('protocol')} options={[['', 'both'], ['oftp2', 'OFTP2'], ['as2', 'AS2']]} />
+        <Text name="partner" label="Partner" query={query} />
+        <Button kind="quiet" aria-expanded={more} aria-controls="more-filters" onClick={() => setMore(!more)}>
+          {more ? 'Fewer filters' : 'More filters'}
+        </Button>
+        {filters.some((f) => query[f]) && (
+          <Button kind="quiet" icon="cross" onClick={clear}>
+            Clear
+          </Button>
+        )}
+      </div>
+      {more && (
+        <div class="filters" id="more-filters">
+          <Text name="listener" label="Listener" query={query} />
+          <Text name="name" label="Name (SFIDDSN)" query={query} />
+          <Text name="file_name_prefix" label="File name begins" query={query} />
+          <Text name="message_id" label="Message-ID" query={query} />
+          <Text name="label" label="Tracked field" query={query} />
+          <Text name="value_prefix" label="… its value begins" query={query} />
+          <TextField type="datetime-local" step="1" label="Created from" value={toLocal(query.from)} onValue={(v) => set('from')(fromLocal(v))} />
+          <TextField type="datetime-local" step="1" label="… to" value={toLocal(query.to)} onValue={(v) => set('to')(fromLocal(v))} />
+        </div>
+      )}
+    </form>
+  );
+}
+
+/* What is typed goes into the address when the typing rests. */
+function Typed({ name, query, children }) {
+  const [text, setText] = useState(query[name] ?? '');
+  const [seen, setSeen] = useState(query[name] ?? '');
+  const rest = useRest(text);
+  useEffect(() => {
+    if (rest !== (place.get().query[name] ?? '')) {
+      setSeen(rest);
+      setQuery({ [name]: rest, before: '' });
+    }
+  }, [rest]);
+  /* the address changed otherwise: by the browser's back, or Clear */
+  if ((query[name] ?? '') !== seen) {
+    setSeen(query[name] ?? '');
+    setText(query[name] ?? '');
+  }
+  return children(text, setText);
+}
+
+function Text({ name, label, query }) {
+  return (
+    <Typed name={name} query={query}>
+      {(value, onValue) => <TextField label={label} value={value} onValue={onValue} autocapitalize="none" spellcheck={false} />}
+    </Typed>
+  );
+}
+
+export default { path: '/documents', nav: 'Documents', icon: 'documents', key: 'd', component: Documents };
