@@ -399,7 +399,7 @@ def test_a_file_without_the_signed_receipt_it_asked_for_becomes_overdue(scene, a
     with oftp.Server(code, 'PW') as server:
         r = Relation(scene.plant, server=server, cipher_suite='AES_RSA_SHA256',
                      acknowledgment_verification_certificate='acme-public',
-                     send={'signed_receipt': True}, receipt_timeout='1s')
+                     send={'signed_receipt': True}, receipt_timeout='1h')
         n = r.send(b'a file', name='LATE')
         server.start(receipt=None)
         sfid = server.next_file().sfid
@@ -408,6 +408,7 @@ def test_a_file_without_the_signed_receipt_it_asked_for_becomes_overdue(scene, a
     if answer != 'none':
         with r.call() as me:
             me.run(responses=[('EERP', sfid, fields)])
+    apply(scene.plant, r.partner_component(receipt_timeout='100ms'))
     waybill.wait_until(lambda: document(scene.plant, n)['state'] == 'overdue', 20, 'overdue')
     d = document(scene.plant, n)
     assert [x['state'] for x in d['receipts']] == ([] if answer == 'none' else ['refused'])

@@ -1,6 +1,5 @@
 """We call partners: what is queued goes out, what they have comes in, failures are tried again."""
 
-import socket
 import time
 
 import pytest
@@ -13,13 +12,7 @@ from scene import OWN, OWN_PASSWORD, Relation, events, post
 
 
 def listening(code, **options):
-    return Server(code, 'THEIRPW', timeout=20 * waybill.slow(), **options)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    return Server(code, 'THEIRPW', **options)
 
 
 # ---- one session ---------------------------------------------------------------------------
@@ -261,9 +254,15 @@ def test_the_partner_refuses_us(plant):
 
 # ---- again and again -----------------------------------------------------------------------
 
-def test_refused_connections_are_tried_again(plant):
+@pytest.fixture
+def port():
+    """Nobody listens there."""
+    with waybill.nobody() as port:
+        yield port
+
+
+def test_refused_connections_are_tried_again(plant, port):
     """With growing intervals, until the partner is there; the document tells why it waits."""
-    port = free_port()
     r = Relation(plant, code='O0013BACKOFF', host='127.0.0.1', port=port, identity='us',
                  retry={'first': '50ms', 'max': '400ms'})
     number = r.send(b'patience', name='PATIENCE')
@@ -283,8 +282,8 @@ def time_of(line):
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
-def test_attempts_that_are_used_up(plant):
-    r = Relation(plant, code='O0013USEDUP', host='127.0.0.1', port=free_port(), identity='us',
+def test_attempts_that_are_used_up(plant, port):
+    r = Relation(plant, code='O0013USEDUP', host='127.0.0.1', port=port, identity='us',
                  retry={'first': '20ms', 'max': '20ms', 'attempts': 3})
     number = r.send(b'x', name='GIVE-UP')
     d = scene.wait_document(plant, number, 'failed')
