@@ -62,10 +62,9 @@ void api_fail(struct api_call *c, const struct err *err)
     api_error(c, status, "%s", err->text);
 }
 
-void api_fail_problems(struct api_call *c, const struct err *err,
-                       const struct config_problems *ps)
+struct json_out api_problems(const struct config_problems *ps)
 {
-    struct json_out o = json_out_object(), list = json_out_list();
+    struct json_out list = json_out_list();
 
     for (const struct config_problem *p = ps->first; p != NULL; p = p->next) {
         struct json_out one = json_out_object();
@@ -76,8 +75,16 @@ void api_fail_problems(struct api_call *c, const struct err *err,
         json_put_text(&one, "text", p->text);
         json_add(&list, one);
     }
+    return list;
+}
+
+void api_fail_problems(struct api_call *c, const struct err *err,
+                       const struct config_problems *ps)
+{
+    struct json_out o = json_out_object();
+
     json_put_text(&o, "error", err->text);
-    json_put(&o, "problems", list);
+    json_put(&o, "problems", api_problems(ps));
     api_json(c, ps->n > 0 ? 422 : status_of(err), o);
 }
 

@@ -124,6 +124,7 @@ void api_error(struct api_call *c, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The status that fits *err, with its text. */
 void api_fail(struct api_call *c, const struct err *err);
+struct json_out api_problems(const struct config_problems *ps);
 /* The same with the problems. */
 void api_fail_problems(struct api_call *c, const struct err *err,
                        const struct config_problems *ps);
@@ -153,7 +154,7 @@ bool api_changes(const struct http_request *r);
 api_handler api_openapi, api_settings, api_versions, api_version, api_diff;
 api_handler api_overview; /* overview.c */
 api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
-api_handler api_apply, api_components, api_component, api_component_delete;
+api_handler api_apply, api_check, api_components, api_component, api_component_delete;
 api_handler api_components_schema; /* components_schema.c */
 api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;

@@ -88,6 +88,32 @@ void api_apply(struct api_call *c)
     free(text);
 }
 
+void api_check(struct api_call *c)
+{
+    const char *file = http_query(c->r, "file");
+    struct config_problems ps = { 0 };
+    struct gateway_applied *list = NULL;
+    struct json_out o;
+    struct err err = { 0 };
+    size_t n = 0, len;
+    uint8_t *text = api_body(c, &len);
+    bool ok;
+
+    if (text == NULL)
+        return;
+    ok = gateway_apply(c->gateway, span_of(text, len), file != NULL ? file : "request", true,
+                       c->who, &c->r->arena, &list, &n, &ps, &err);
+    if (!ok && ps.n == 0) {
+        api_fail(c, &err);
+    } else {
+        o = applied(list, ok ? n : 0);
+        json_put(&o, "problems", api_problems(&ps));
+        api_json(c, 200, o);
+    }
+    config_problems_free(&ps);
+    free(text);
+}
+
 static struct json_out component(const struct deployment *d, bool with_text)
 {
     struct json_out o = json_out_object();

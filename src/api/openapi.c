@@ -53,8 +53,10 @@ static json_t *type_of(struct maker *m, const char *text, const char **end)
     size_t n = strcspn(text, " ~]}");
 
     if (*text == '[' || *text == '{') {
+        const char *key = *text == '[' ? "items" : "additionalProperties";
+
         o = with_type(m, *text == '[' ? "array" : "object");
-        set(m, o, *text == '[' ? "items" : "additionalProperties", type_of(m, text + 1, &text));
+        set(m, o, key, type_of(m, text + 1, &text));
         text++;
     } else if (n == 1 && strchr("sibt", *text) != NULL) {
         o = with_type(m, *text == 'i' ? "integer" : *text == 'b' ? "boolean" : "string");

@@ -28,6 +28,8 @@ const struct api_route api_routes[] = {
       NULL, "kind:Kind", NULL, "200 Components" },
     { "POST", "/api/v1/components", api_apply, ROLE_ADMIN, "applyComponents", "check and deploy a YAML stream, all of it or nothing",
       NULL, "file:s dry_run:s", "yaml", "200 Applied" },
+    { "POST", "/api/v1/components/check", api_check, ROLE_ADMIN, "checkComponents", "say what applying a YAML stream would do; nothing is applied",
+      NULL, "file:s", "yaml", "200 Checked" },
     { "GET", "/api/v1/components/schema", api_components_schema, ROLE_VIEWER, "getComponentsSchema", "the settings there are, for forms",
       NULL, NULL, NULL, "200 ComponentsSchema" },
     { "GET", "/api/v1/components/{kind}/{name}", api_component, ROLE_ADMIN, "getComponent", "one, with its text, in which there may be passwords",
@@ -169,6 +171,7 @@ const struct api_schema api_schemas[] = {
     { "Diff", "from:i to:i lines:[s]" },
     { "Settings", "text:s" },
     { "Applied", "applied:[AppliedOne]" },
+    { "Checked", "applied:[AppliedOne] problems:[Problem]" },
     { "AppliedOne", "kind:Kind name:s version:i unchanged:b warnings?:[s]" },
 
     { "Certificates", "certificates:[Certificate]" },

@@ -128,3 +128,17 @@ def test_problems_of_json_stand_at_their_values(plant):
     assert set(found) == {'"99999"', '"a b"', '"polll"'}
     assert 'out of range' in found['"99999"'] and "did you mean 'poll'" in found['"polll"']
     assert all(p['file'] == 'form' for p in json.loads(body)['problems'])
+
+
+def test_a_check_tells_problems_and_applies_nothing(plant):
+    good = 'partner: checked\noftp2: {odette_id: O0013CHECKED, password: PW}\n'
+    status, body = plant.request('POST', '/api/v1/components/check?file=form', good)
+    answer = json.loads(body)
+    assert status == 200 and answer['problems'] == []
+    assert [(a['kind'], a['name'], a['version']) for a in answer['applied']] == [('partner', 'checked', 0)]
+    status, body = plant.request('POST', '/api/v1/components/check?file=form', good.replace('PW', '{}'))
+    answer = json.loads(body)
+    assert status == 200 and answer['applied'] == []
+    p, = answer['problems']
+    assert (p['file'], p['line']) == ('form', 2) and "'password' must be" in p['text']
+    assert 'checked' not in [c['name'] for c in plant.get('/api/v1/components')['components']]

@@ -150,6 +150,7 @@ def test_good_answers_are_as_described(gateway, authority, tmp_path):
     ok('POST', f'/api/v1/documents/{outbound}/cancel')
     ok('POST', f'/api/v1/documents/{outbound}/resend', status=201)
     ok('POST', f'/api/v1/documents/{outbound}/retry')
+    ok('POST', '/api/v1/components/check', 'certificate: ours')
     ok('POST', '/api/v1/components?dry_run=1', 'certificate: ours\n' + waybill.to_yaml(
         {'file': authority.cert}))
     ok('POST', f'/api/v1/documents?partner={r.name}&name=IN', b'abc', 201)
