@@ -155,6 +155,7 @@ function Document({ id }) {
           <Receipts receipts={d.receipts} d={d} />
           <Executions list={d.executions} />
           <Jobs list={d.jobs} />
+          <Properties properties={d.properties} />
         </div>
         <div>
           <Panel title="Document" id="facts">
@@ -169,7 +170,6 @@ function Document({ id }) {
               </div>
             </Panel>
           )}
-          <Properties properties={d.properties} />
         </div>
       </div>
     </>

@@ -40,7 +40,7 @@ const columns = [
       </>
     ),
   },
-  { id: 'partner', title: 'Partner', cell: (d) => d.partner ?? <span class="mono">{d.peer}</span> },
+  { id: 'partner', title: 'Partner', class: 'nowrap', cell: (d) => d.partner ?? <span class="mono">{d.peer}</span> },
   { id: 'protocol', title: 'Protocol', narrow: true, hide: 'small', cell: (d) => d.protocol?.toUpperCase() },
   { id: 'size', title: 'Size', narrow: true, right: true, cell: (d) => sizeText(d.size || d.raw_size) },
   { id: 'created', title: 'Created', narrow: true, cell: (d) => <Time at={d.created} /> },

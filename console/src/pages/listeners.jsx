@@ -75,9 +75,9 @@ const columnsFor = (refresh, operator) => [
       </>
     ),
   },
-  { id: 'server', title: 'Server', narrow: true, hide: 'small', sort: true, cell: (l) => l.server },
+  { id: 'server', title: 'Server', narrow: true, hide: 'small', sort: true, cell: (l) => l.server.replace('-server', '').toUpperCase() },
   { id: 'from', title: 'From', sort: true, cell: (l) => <Party name={l.from_name} code={l.from} /> },
-  { id: 'to', title: 'To', hide: 'small', cell: (l) => <Party name={l.to_name} code={l.to} /> },
+  { id: 'to', title: 'To', narrow: true, hide: 'small', cell: (l) => <span title={l.to}>{l.to_name || l.to}</span> },
   { id: 'documents', title: 'Documents', right: true, narrow: true, sort: true, cell: (l) => l.documents },
   {
     id: 'failures',
@@ -118,8 +118,8 @@ const columnsFor = (refresh, operator) => [
 function Party({ name, code }) {
   return (
     <>
-      {name && <span>{name}</span>}
-      {code && <span class={name ? 'cell-sub mono block' : 'mono'}>{code}</span>}
+      {name && <span class="nowrap">{name}</span>}
+      {code && <span class={name ? 'cell-sub mono block nowrap' : 'mono nowrap'}>{code}</span>}
     </>
   );
 }

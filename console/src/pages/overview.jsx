@@ -58,7 +58,7 @@ const columns = [
   { id: 'state', title: 'State', narrow: true, cell: (d) => <DocumentState state={d.state} /> },
   { id: 'direction', title: 'Way', narrow: true, cell: (d) => <Direction direction={d.direction} /> },
   { id: 'name', title: 'Document', cell: (d) => <Link to={`/documents/${d.id}`}>{d.name || `document ${d.id}`}</Link> },
-  { id: 'partner', title: 'Partner', cell: (d) => d.partner ?? <span class="mono">{d.peer}</span> },
+  { id: 'partner', title: 'Partner', class: 'nowrap', cell: (d) => d.partner ?? <span class="mono">{d.peer}</span> },
   { id: 'size', title: 'Size', narrow: true, right: true, cell: (d) => sizeText(d.size || d.raw_size) },
   { id: 'changed', title: 'Changed', narrow: true, cell: (d) => <Time at={d.changed} /> },
 ];
@@ -103,16 +103,18 @@ function Tiles({ o }) {
         <Part n={d.queued + d.sealed + d.sending}>going out</Part>
         <Part n={d.sent} to="/documents?state=sent">await a receipt</Part>
       </Tile>
-      <Tile title="Failures, last hour" icon="alert" value={countText(hour)} to="/documents?state=failed" tone={hour ? 'bad' : 'good'}>
+      <Tile title="Failures" icon="alert" value={countText(hour)} to="/documents?state=failed" tone={hour ? 'bad' : 'good'}>
+        <span>in the last hour</span>
         <Part n={day}>in 24 hours</Part>
         <Part n={d.failed} to="/documents?state=failed" tone="bad">to be looked at</Part>
       </Tile>
-      <Tile title="Receipts overdue" icon="clock" value={countText(o.receipts_overdue)} to="/documents?state=overdue" tone={o.receipts_overdue ? 'warn' : 'good'}>
-        {o.receipts_overdue ? 'partners have not acknowledged in time' : 'none is missing'}
+      <Tile title="Overdue" icon="clock" value={countText(o.receipts_overdue)} to="/documents?state=overdue" tone={o.receipts_overdue ? 'warn' : 'good'}>
+        {o.receipts_overdue ? 'receipts have not come in time' : 'no receipt is missing'}
       </Tile>
-      <Tile title="Certificates expire" icon="certificates" value={countText(o.certificates_expiring.length)} to="/certificates" tone={gone ? 'bad' : o.certificates_expiring.length ? 'warn' : 'good'}>
+      <Tile title="Certificates" icon="certificates" value={countText(o.certificates_expiring.length)} to="/certificates" tone={gone ? 'bad' : o.certificates_expiring.length ? 'warn' : 'good'}>
+        {o.certificates_expiring.length > 0 ? 'to renew' : 'none expires soon'}
         {gone > 0 && <Part n={gone} tone="bad">expired</Part>}
-        {o.certificates_expiring.length === 0 ? 'none soon' : <Soonest list={o.certificates_expiring} />}
+        {o.certificates_expiring.length === 0 ? null : <Soonest list={o.certificates_expiring} />}
       </Tile>
       <Tile title="Sessions" icon="sessions" value={countText(o.sessions + o.as2_connections)} to="/sessions">
         <Part n={o.sessions}>OFTP2</Part>

@@ -45,7 +45,7 @@ function Partners() {
   const count = (k) => data?.components.filter((c) => c.kind === k).length;
   const text = (query.q ?? '').toLowerCase();
   const users = (name) => data.listeners.filter((l) => (kind === 'partner' ? l.from_name === name : kind === 'identity' ? l.to_name === name : l.name === name));
-  const all = (data?.components ?? []).filter((c) => c.kind === kind);
+  const all = (data?.components ?? []).filter((c) => c.kind === kind).sort((a, b) => (a.name < b.name ? -1 : 1));
   const rows = all.filter((c) => text === '' || c.name.includes(text) || (data && users(c.name).some((l) => `${l.name} ${l.from} ${l.to} ${l.from_name} ${l.to_name}`.toLowerCase().includes(text))));
   const columns = [
     { id: 'name', title: 'Name', cell: (c) => <Link to={`/partners/${c.kind}/${segment(c.name)}`}>{c.name}</Link> },

@@ -53,7 +53,7 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
     if (draft !== undefined && draft !== null) put(draft);
   }, [draft]);
   useEffect(() => {
-    if (locked || rest === checked.text || (rest === start && name !== null)) return undefined;
+    if (locked || rest === checked.text || rest === start) return undefined;
     const alone = new AbortController();
     check(rest, alone.signal);
     return () => alone.abort();
@@ -78,13 +78,10 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
   }
   async function check(what, signal) {
     try {
-      const got = await post('/api/v1/components', { query: { file: FILE, dry_run: 1 }, body: what, type: 'application/yaml', signal });
-      setChecked({ text: what, problems: [], error: null, warnings: got.applied.flatMap((a) => a.warnings ?? []) });
-      return true;
+      const got = await post('/api/v1/components/check', { query: { file: FILE }, body: what, type: 'application/yaml', signal });
+      setChecked({ text: what, problems: got.problems, error: null, warnings: got.applied.flatMap((a) => a.warnings ?? []) });
     } catch (e) {
-      if (e.name === 'AbortError') return false;
-      setChecked({ text: what, problems: e.problems, error: e, warnings: [] });
-      return false;
+      if (e.name !== 'AbortError') setChecked({ text: what, problems: [], error: e, warnings: [] });
     }
   }
   async function unchangedMeanwhile() {
@@ -152,7 +149,7 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
                 </Button>
               )}
               {onReload && failed?.status === 409 && <Button onClick={onReload}>Load it again</Button>}
-              <Button kind="primary" type="submit" busy={busy} disabled={!changed}>
+              <Button kind="primary" type="submit" busy={busy} disabled={!changed || text === start}>
                 {name === null ? `Make ${kind}` : 'Save'}
               </Button>
             </div>
@@ -164,7 +161,7 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
 }
 
 function Verdict({ text, start, name, checked, failed, others, placed, view }) {
-  if (text === start && name !== null && !failed) return <span class="none">No change</span>;
+  if (text === start && !failed) return <span class="none">{name === null ? 'Fill in what is required; the runtime checks it as you go.' : 'No change'}</span>;
   if (checked.text !== text && !failed) return <span class="none">Checking…</span>;
   if (checked.error && checked.problems.length === 0) return <ErrorBox error={checked.error} />;
   if (checked.problems.length > 0)

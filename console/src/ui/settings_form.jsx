@@ -290,7 +290,7 @@ function Mapping({ form, field, path, siblings }) {
   void siblings;
   if (top || field.required)
     return (
-      <fieldset class={`mapping ${top ? 'top' : ''}`} data-path={pathText(path)}>
+      <fieldset class={`mapping ${top ? 'side-of-it' : ''}`} data-path={pathText(path)}>
         <legend>
           <code>{field.name}</code>
         </legend>

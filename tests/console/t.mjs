@@ -1,0 +1,133 @@
+/* What tests of the console are written with. */
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const env = process.env;
+export const { chromium } = createRequire(path.join(env.WAYBILL_TEST_MODULES, 'x.js'))('playwright-core');
+export const registered = [];
+export { assert };
+
+/* test('a sentence', async (t) => ...) */
+export const test = (name, run) => registered.push({ name, run });
+
+export const PASSWORD = env.WAYBILL_PASSWORD;
+const patience = 30000 * Number(env.WAYBILL_TEST_SLOW || 1);
+const sessions = new Map(); /* user -> cookies: logged on once */
+
+/* Roles whose nodes somebody uses or that somebody is told of: each has to have a name. */
+const named = new Set([
+  'button', 'link', 'textbox', 'searchbox', 'checkbox', 'combobox', 'radio', 'slider', 'spinbutton', 'menuitem', 'tab', 'switch', 'listbox',
+  'option', 'dialog', 'img', 'image', 'region', 'progressbar', 'table', 'heading', 'navigation', 'columnheader', 'DisclosureTriangle', 'tabpanel',
+]);
+
+export class T {
+  constructor(browser) {
+    this.browser = browser;
+    this.url = env.WAYBILL_CONSOLE;
+    this.problems = [];
+    this.expected = [];
+  }
+
+  /* options of the context: colorScheme, viewport */
+  async begin(options = {}) {
+    this.context = await this.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    this.context.setDefaultTimeout(patience);
+    this.page = await this.context.newPage();
+    await this.page.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (e) =>
+        console.error(`Content Security Policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`),
+      );
+    });
+    this.page.on('console', (m) => m.type() === 'error' && this.problems.push(`console: ${m.text()}`));
+    this.page.on('pageerror', (e) => this.problems.push(`exception: ${e.stack}`));
+  }
+
+  /* Another context in place of the first. */
+  async again(options) {
+    await this.context.close();
+    await this.begin(options);
+  }
+
+  /* Console errors with such a text are no failure. */
+  expect(pattern) {
+    this.expected.push(pattern);
+  }
+
+  async check() {
+    const bad = this.problems.filter((p) => !this.expected.some((e) => e.test(p)));
+    assert.deepEqual(bad, [], 'the browser’s console is clean');
+  }
+
+  async seen() {
+    const text = await this.page?.locator('body').innerText({ timeout: 2000 }).catch(() => '');
+    return `at ${this.page?.url()}\n${this.problems.join('\n')}\n${(text ?? '').slice(0, 3000)}`;
+  }
+
+  async end() {
+    await this.context?.close().catch(() => {});
+  }
+
+  /* To a page, as this user: zoe is admin, ole operator, vic viewer. */
+  async open(to = '/', user = 'zoe') {
+    if (!sessions.has(user)) {
+      const answer = await this.context.request.post(new URL('/api/v1/session', this.url).href, {
+        data: { name: user, password: PASSWORD },
+      });
+      assert.equal(answer.status(), 200, await answer.text());
+      sessions.set(user, (await this.context.storageState()).cookies);
+    }
+    await this.context.addCookies(sessions.get(user));
+    await this.page.goto(this.url.replace(/\/$/, '') + to);
+    await this.page.getByRole('heading', { level: 1 }).first().waitFor();
+  }
+
+  /* A request to the API with an admin's token, past the page. */
+  async api(method, to, body) {
+    const answer = await fetch(new URL(to, this.url), {
+      method,
+      headers: { Authorization: `Bearer ${env.WAYBILL_TOKEN}` },
+      body,
+    });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${method} ${to}: ${answer.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  /* Polls until check gives something true. */
+  async until(check, what) {
+    const end = Date.now() + patience;
+    for (;;) {
+      const value = await check();
+      if (value) return value;
+      assert.ok(Date.now() < end, `waited for ${what}`);
+      await new Promise((r) => setTimeout(r, 100));
+    }
+  }
+
+  /* Every control in the accessibility tree has a name. */
+  async allNamed() {
+    const cdp = await this.context.newCDPSession(this.page);
+    const { nodes } = await cdp.send('Accessibility.getFullAXTree');
+    await cdp.detach();
+    const bad = nodes
+      .filter((n) => !n.ignored && named.has(n.role?.value) && !n.name?.value?.trim())
+      .map((n) => `${n.role.value} ${n.backendDOMNodeId}`);
+    assert.ok(nodes.length > 20, 'there is a tree');
+    assert.deepEqual(bad, [], `each control has a name at ${this.page.url()}`);
+    return nodes.length;
+  }
+
+  text(pattern) {
+    return this.page.getByText(pattern);
+  }
+
+  button(name, options = {}) {
+    return this.page.getByRole('button', { name, ...options });
+  }
+
+  path() {
+    const u = new URL(this.page.url());
+    return u.pathname.replace(/^\/console/, '') + u.search;
+  }
+}
