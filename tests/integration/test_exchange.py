@@ -96,7 +96,8 @@ class Partner(Relation):
 
     def taken(self, kind, certificate, desc=''):
         me = self.exchange(kind, der(certificate), desc)
-        assert [r.name for r in me.responses] == ['EERP'], me.responses
+        response, = me.responses or [self.later()]
+        assert response.name == 'EERP', response
         return me
 
     def refused(self, kind, octets, text, desc=''):
@@ -139,21 +140,35 @@ def soon(seconds):
 
 def test_deliver_is_a_roll_over(plant, keys):
     """OFTP2-C135: old and new are accepted until the old one expires."""
-    ends = time.time() + 8
-    old = keys.issue('rolling', start='20200101000000Z', end=soon(8))
+    for seconds in 3, 12, 60:
+        if rolled_over(plant, keys, seconds):
+            return
+    raise AssertionError('what takes a second took a minute')
+
+
+def rolled_over(plant, keys, seconds):
+    """False: the old one expired while this looked at what goes before that."""
+    ends = time.time() + seconds
+    old = keys.issue('rolling', start='20200101000000Z', end=soon(seconds))
     new = keys.issue('rolling')
     p = Partner(plant, keys, old)
-    assert p.signed_by(new) == 31
-    p.taken('DELIVER', new)
-    assert p.version() == 2
-    assert p.signed_by(old) == 'EERP'
-    assert p.signed_by(new) == 'EERP'
-    p.taken('DELIVER', new)
-    assert p.version() == 2, 'a certificate in use is taken again without a change'
-    p.log('certificate.exchanged')
+    try:
+        assert p.signed_by(new) == 31
+        p.taken('DELIVER', new)
+        assert p.version() == 2
+        assert p.signed_by(old) == 'EERP'
+        assert p.signed_by(new) == 'EERP'
+        p.taken('DELIVER', new)
+        assert p.version() == 2, 'a certificate in use is taken again without a change'
+        p.log('certificate.exchanged')
+    except AssertionError:
+        if time.time() < ends - 1:
+            raise
+        return False
     time.sleep(max(0, ends + 1 - time.time()))
     assert p.signed_by(old) == 31
     assert p.signed_by(new) == 'EERP'
+    return True
 
 
 def test_replace_refuses_the_old_one_at_once(plant, keys):
@@ -181,8 +196,7 @@ def test_replace_refuses_the_old_one_at_once(plant, keys):
 
 def peer_tls(self, context):
     return oftp.Peer.connect(self.gateway.host, self.gateway.tls_port, self.code, self.password,
-                             tls=context, server_hostname='localhost',
-                             timeout=20 * waybill.slow())
+                             tls=context, server_hostname='localhost')
 
 
 Partner.peer_tls = peer_tls
