@@ -115,7 +115,7 @@ function ListenerNote({ name }) {
 
 /* ---- versions ---- */
 
-function Versions({ kind, name, now, use }) {
+export function Versions({ kind, name, now, use }) {
   const { query } = place.use();
   const base = `/api/v1/components/${kind}/${segment(name)}`;
   const list = usePoll((signal) => get(`${base}/versions`, {}, { signal }), `${base}/versions`);
