@@ -65,6 +65,7 @@ bool cli_flag(const struct cli *c, const char *name);
 /* Says what is wrong and the usage line, on standard error; gives CLI_MISUSED. */
 int cli_misused(const struct cli *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+int cli_check_store(struct cli *c); /* check_store.c */
 /* Says why on standard error; gives CLI_REFUSED. */
 int cli_refused(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Prints all problems, "file:3:7: text" each, on standard error. */

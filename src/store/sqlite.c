@@ -92,7 +92,8 @@ bool sqlite_migrate(struct conn *c, struct err *err)
         return false;
     if (version > schema_version)
         return FAIL(err, FAIL_LOCAL, 0,
-                    "the store was written by a newer Waybill (version %d, this one knows %d)",
+                    "the store was written by a newer Waybill (version %d, this one knows %d): "
+                    "install that one again, or restore a backup made before",
                     version, schema_version);
     for (; version < schema_version; version++) {
         char *sql = sqlite3_mprintf("BEGIN; %s PRAGMA user_version = %d; COMMIT;",
@@ -192,7 +193,8 @@ static bool open_directory(struct store *s, struct err *err)
     if (!make_folder(AT_FDCWD, s->directory, err) ||
         !open_folder(AT_FDCWD, s->directory, &s->dir_fd, err) ||
         !store_lock_directory(s, err) || !make_folder(s->dir_fd, "payload", err) ||
-        !open_folder(s->dir_fd, "payload", &s->payload_fd, err) || !make_file(s, err))
+        !open_folder(s->dir_fd, "payload", &s->payload_fd, err) || !store_check_log(s, err) ||
+        !make_file(s, err))
         return false;
     if (fsync(s->dir_fd) != 0)
         return FAIL(err, FAIL_LOCAL, 0, "sync the folder '%s': %m", s->directory);

@@ -20,10 +20,14 @@ bool conn_fail(struct conn *c, int rc, const char *what, struct err *err)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return FAIL(err, FAIL_LOCAL, 0,
-                    "the store's file is damaged: could not %s: %s; restore it from a backup",
+                    "the store's file waybill.db is damaged: could not %s: %s; `waybill check "
+                    "--store` says where; restore a backup, or save what can be read with "
+                    "`sqlite3 waybill.db .recover`",
                     what, text);
     case SQLITE_BUSY:
-        return FAIL(err, FAIL_LOCAL, 0, "another program locks the store's file: could not %s",
+        return FAIL(err, FAIL_LOCAL, 0,
+                    "another program locks the store's file waybill.db: could not %s; `fuser "
+                    "waybill.db` tells which, end it",
                     what);
     default:
         return FAIL(err, FAIL_LOCAL, 0, "the store could not %s: %s (%d)", what, text, rc);

@@ -177,7 +177,7 @@ MUST_CHECK bool sqlite_purge_octets(struct conn *c, const struct change *ch, str
 MUST_CHECK bool sqlite_purge_document(struct conn *c, const struct change *ch, struct err *err);
 MUST_CHECK bool sqlite_purge_old(struct conn *c, const struct change *ch, struct err *err);
 /* Documents of a block of ids have a common period (sqlite_sql.c). */
-#define PERIOD_BITS 12
+#define PERIOD_BITS 10
 /* The key of a row payload. */
 int64_t octets_key(int64_t document_id, char role);
 

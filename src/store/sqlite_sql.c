@@ -111,8 +111,8 @@ static const char step_3[] =
     " WHERE protocol = 'oftp2' AND outbound = 1;"
     "CREATE TABLE period (block INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL,"
     " last_ms INTEGER NOT NULL);"
-    "INSERT INTO period SELECT id >> 12, min(created_ms) / 60000 * 60000,"
-    " max(created_ms) / 60000 * 60000 + 59999 FROM document GROUP BY id >> 12;";
+    "INSERT INTO period SELECT id >> 10, min(created_ms) / 60000 * 60000,"
+    " max(created_ms) / 60000 * 60000 + 59999 FROM document GROUP BY id >> 10;";
 
 const char *const schema_steps[] = { step_1, step_2, step_3 };
 const int schema_version = (int)COUNT_OF(schema_steps);
@@ -291,10 +291,10 @@ const char *const query_text[QUERIES] = {
     [Q_COUNT_KEPT] = "SELECT state, count(*) FROM document INDEXED BY document_kind"
                      " WHERE state IN (1, 2, 3, 4, 7, 8, 9, 10, 11, 14) GROUP BY state",
     [Q_CREATED_SINCE] = "SELECT outbound, state, created_ms, changed_ms FROM document"
-                        " WHERE id >= (SELECT coalesce(min(block), 0) << 12 FROM period"
+                        " WHERE id >= (SELECT coalesce(min(block), 0) << 10 FROM period"
                         " WHERE last_ms >= ?1) AND created_ms >= ?1 AND created_ms < ?2"
                         " ORDER BY id DESC LIMIT ?3",
-    [Q_NEWEST_IN_STATE] = "SELECT outbound, changed_ms FROM document WHERE id IN (" OF_STATE(
+    [Q_NEWEST_IN_STATE] = "SELECT outbound, changed_ms, id FROM document WHERE id IN (" OF_STATE(
         "?1", "ORDER BY id DESC LIMIT ?2") ") ORDER BY id DESC LIMIT ?2",
     [Q_GET_JOB] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
     [Q_JOBS] = "SELECT " JOB_COLUMNS " FROM job ORDER BY id",
@@ -359,5 +359,5 @@ const char *const query_text[QUERIES] = {
         "INSERT INTO period (block, first_ms, last_ms) VALUES (?1, ?2, ?3) ON CONFLICT (block)"
         " DO UPDATE SET first_ms = min(first_ms, ?2), last_ms = max(last_ms, ?3)"
         " WHERE ?2 < first_ms OR ?3 > last_ms",
-    [Q_TRIM_PERIODS] = "DELETE FROM period WHERE block < (SELECT min(id) FROM document) >> 12",
+    [Q_TRIM_PERIODS] = "DELETE FROM period WHERE block < (SELECT min(id) FROM document) >> 10",
 };

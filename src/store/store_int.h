@@ -167,6 +167,9 @@ int64_t store_clock_ms(void);
 MUST_CHECK bool store_lock_directory(struct store *s, struct err *err);
 /* Removes payload files that no document refers to. Nobody else may use the store yet. */
 MUST_CHECK bool store_sweep_payload(struct store *s, struct conn *c, struct err *err);
+/* log_check.c: before SQLite opens it. False: committed transactions are missing from the log, or the
+ * database itself is missing; *err names the way out. */
+MUST_CHECK bool store_check_log(const struct store *s, struct err *err);
 MUST_CHECK bool store_mark_cut_off(struct conn *c, struct err *err);
 
 /* sqlite_write.c */

@@ -303,7 +303,7 @@ function Receipt({ r }) {
   return (
     <div class="receipt">
       <p class="receipt-head">
-        <State tone={bad ? 'bad' : r.state === 'queued' ? 'work' : 'good'} icon={bad ? 'cross' : r.state === 'queued' ? 'clock' : 'check'}>
+        <State tone={bad ? 'bad' : r.state === 'pending' ? 'work' : 'good'} icon={bad ? 'cross' : r.state === 'pending' ? 'clock' : 'check'}>
           {r.kind} {r.state}
         </State>
         <span>
