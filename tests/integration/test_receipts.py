@@ -74,7 +74,7 @@ def test_later_by_calling_back(plant):
             assert peer.receive_oeb() == eerp_for(f, r.code)
             peer.send('RTR')
             peer.run()
-    d = r.wait_document('processed')
+    d = scene.wait_told(plant, r.wait_document('processed')['id'])
     assert [(x['kind'], x['state']) for x in d['receipts']] == [('EERP', 'sent')]
 
 
@@ -126,7 +126,7 @@ def test_lost_rtr(plant):
     with r.call() as me:
         assert me.run() == 0
         assert me.responses == []
-    d = r.wait_document('processed')
+    d = scene.wait_told(plant, r.wait_document('processed')['id'])
     assert [x['state'] for x in d['receipts']] == ['sent']
 
 
@@ -137,7 +137,7 @@ def test_processed_is_acknowledged_when_it_is(plant):
         assert me.send_file(File(b'x', dsn='FINE')).taken
         assert me.run() == 0
     assert [x.name for x in me.responses] == ['EERP']
-    kinds = scene.events(r.wait_document('processed'))
+    kinds = scene.events(scene.wait_told(plant, r.wait_document('processed')['id']))
     assert kinds.index('processed') < kinds.index('receipt sent')
 
 

@@ -348,7 +348,7 @@ def test_nothing_is_lost_by_a_crash(gateway):
             g.kill9()
         g.start()
         assert centre.response().name == 'EERP'
-        d = centre.answered('processed')
+        d = scene.wait_told(g, centre.answered('processed')['id'])
         assert [e['kind'] for e in d['events']].count('receipt sent') == 1
 
 

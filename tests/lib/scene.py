@@ -79,6 +79,15 @@ def wait_document(gateway, number, *states, timeout=20):
                              f'{d["jobs"]}') from None
 
 
+def wait_told(gateway, number, timeout=20):
+    """Waits until the receipts of a document are noted as sent, which comes a little after they were;
+    gives all of the document."""
+    def told():
+        d = document(gateway, number)
+        return d if d['receipts'] and all(r['state'] != 'pending' for r in d['receipts']) else None
+    return waybill.wait_until(told, timeout, f'the receipts of document {number} to be sent')
+
+
 def events(d):
     return [e['kind'] for e in d['events']]
 
