@@ -17,6 +17,7 @@ struct poster {
     pthread_t threads[64];
     pthread_mutex_t lock; /* guards what follows */
     unsigned busy[PEERS];
+    bool turned_away; /* somebody, as a partner had its share: to be woken */
 };
 
 static unsigned slot_of(const char *peer)
@@ -36,16 +37,22 @@ static bool enter(struct poster *p, const char *peer)
     pthread_mutex_lock(&p->lock);
     ok = *n < p->g->rt->as2_server.max_posts_per_partner;
     *n += ok;
+    p->turned_away = p->turned_away || !ok;
     pthread_mutex_unlock(&p->lock);
     return ok;
 }
 
 static void leave(struct poster *p, const char *peer)
 {
+    bool wake;
+
     pthread_mutex_lock(&p->lock);
     p->busy[slot_of(peer)]--;
+    wake = p->turned_away;
+    p->turned_away = false;
     pthread_mutex_unlock(&p->lock);
-    store_wake(p->g->store);
+    if (wake)
+        store_wake(p->g->store);
 }
 
 static void run(struct gateway *g, const struct job *j)
@@ -105,7 +112,7 @@ static void *poster_thread(void *arg)
         int64_t in_ms;
 
         if (!take_one(p, &a, &in_ms))
-            store_wait_jobs(p->g->store, &seen, in_ms < 10 ? 10 : in_ms);
+            store_wait_kinds(p->g->store, KINDS, false, &seen, in_ms < 10 ? 10 : in_ms);
         arena_free(&a);
     }
     return NULL;

@@ -167,32 +167,68 @@ static bool open_any(struct gateway *g, const struct snapshot *sn, const struct 
            open_records(g, d, f, l->process->record_delimiter, o, err);
 }
 
+static void opening_free(struct opening *o)
+{
+    payload_reader_free(o->raw);
+    payload_reader_free(o->index);
+    payload_writer_free(o->out);
+}
+
+/* Opens d and adds to the batch what follows. d and the batch are as they were when it fails. */
+static bool open_into(struct gateway *g, const struct snapshot *sn, struct store_batch *b,
+                      struct document *d, const struct listener *l, struct opening *o,
+                      struct arena *a, struct err *err)
+{
+    struct oftp_sfid f;
+    struct payload_ref ref = { 0 };
+
+    sfid_from_props(&f, &d->props);
+    if (!open_any(g, sn, d, &f, l, o, err) ||
+        (o->out != NULL && !payload_finish(o->out, b, &ref, err)))
+        return false;
+    if (o->hash_n > 0) {
+        char hash[2 * EVP_MAX_MD_SIZE + 1];
+
+        hex_text(o->hash, o->hash_n, hash);
+        props_set(&d->props, a, "oftp2.hash", hash);
+    }
+    d->opened = o->out != NULL ? ref : d->raw;
+    if (o->out != NULL)
+        props_set(&d->props, a, "waybill.opened", f.env != 0 ? "layers" : "records");
+    d->size = d->opened.size;
+    d->state = DOC_OPENED;
+    return true;
+}
+
+bool delivery_open_now(struct gateway *g, const struct snapshot *sn, struct store_batch *b,
+                       struct document *d, const struct payload_writer *raw,
+                       const struct listener *l, struct arena *a, struct payload_writer **out)
+{
+    const struct payload_ref stored = d->raw;
+    struct opening o = { 0 };
+    struct err why = { 0 };
+    bool ok = payload_here(raw, &d->raw) && open_into(g, sn, b, d, l, &o, a, &why);
+
+    d->raw = stored;
+    if (ok) {
+        *out = o.out;
+        o.out = NULL;
+    }
+    opening_free(&o);
+    return ok;
+}
+
 static bool open_document(struct gateway *g, const struct snapshot *sn, const struct job *j,
                           struct document *d, const struct listener *l, struct arena *a,
                           struct err *err)
 {
     struct opening o = { 0 };
     struct store_batch *b = store_batch_new();
-    struct oftp_sfid f;
-    struct payload_ref ref = { 0 };
     int64_t now = net_wall_ms();
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
-    sfid_from_props(&f, &d->props);
-    ok = ok && open_any(g, sn, d, &f, l, &o, err) &&
-         (o.out == NULL || payload_finish(o.out, b, &ref, err));
+    ok = ok && open_into(g, sn, b, d, l, &o, a, err);
     if (ok) {
-        if (o.hash_n > 0) {
-            char hash[2 * EVP_MAX_MD_SIZE + 1];
-
-            hex_text(o.hash, o.hash_n, hash);
-            props_set(&d->props, a, "oftp2.hash", hash);
-        }
-        d->opened = o.out != NULL ? ref : d->raw;
-        if (o.out != NULL)
-            props_set(&d->props, a, "waybill.opened", f.env != 0 ? "layers" : "records");
-        d->size = d->opened.size;
-        d->state = DOC_OPENED;
         d->changed_ms = now;
         store_put_document(b, d);
         store_end_job(b, j->id);
@@ -201,9 +237,7 @@ static bool open_document(struct gateway *g, const struct snapshot *sn, const st
         if (ok)
             delivery_log(l, d);
     }
-    payload_reader_free(o.raw);
-    payload_reader_free(o.index);
-    payload_writer_free(o.out);
+    opening_free(&o);
     store_batch_free(b);
     return ok;
 }

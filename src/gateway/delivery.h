@@ -32,6 +32,13 @@ bool operator_load(struct gateway *g, int64_t id, struct arena *a, struct docume
 bool operator_change(struct gateway *g, struct store_batch *b, const char *who,
                      const char *what, int64_t id, struct err *err);
 
+/* Opens a secured file whose octets are in `raw` still, in the batch that takes it; delivery_plan
+ * comes next. *out is to be freed after the commit: d->opened borrows from it. False: nothing was
+ * done, a job is to open it. */
+bool delivery_open_now(struct gateway *g, const struct snapshot *sn, struct store_batch *b,
+                       struct document *d, const struct payload_writer *raw,
+                       const struct listener *l, struct arena *a, struct payload_writer **out);
+
 /* Writes a payload into a directory under a name that appears only when all is there and synced.
  * replace false: *exists tells that the name was taken. */
 bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,

@@ -1,5 +1,6 @@
 /* Files coming in: the decision on SFID, the octets into custody, EFPA after the sync.
  * RFC 5024 5.3.3 to 5.3.10; oftp2.md 7.3 (order of checks), 8 (restart), 9.3 (duplicates). */
+#include "gateway/delivery.h"
 #include "gateway/exchange.h"
 #include "gateway/relay.h"
 #include "gateway/session_int.h"
@@ -504,16 +505,18 @@ static bool needs_opening(const struct listener *l, const struct oftp_sfid *f)
     return f->fmt == 'F' && delimiter != NULL && strcmp(delimiter, "none") != 0;
 }
 
-/* Everything that makes the file ours, as one change. */
-static bool commit_file(struct session *s, struct incoming *in, const struct listener *l,
-                        struct err *err)
+/* Everything that makes the file ours, as one change. A small secured one is opened in it; what does
+ * not open is left to a worker, whose business refusals are. */
+static bool commit_file(struct session *s, struct incoming *in, const struct snapshot *sn,
+                        const struct listener *l, struct err *err)
 {
     struct store_batch *b = store_batch_new();
     struct document *d = &in->d;
     struct payload_ref index;
     int64_t now = net_wall_ms();
+    struct payload_writer *opened = NULL;
     bool relayed = relay_inbound(d) || exchange_inbound(d); /* not for the process */
-    bool plain = relayed || !needs_opening(l, &in->sfid);
+    bool plain = relayed || !needs_opening(l, &in->sfid), open = plain;
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     if (ok && in->index != NULL)
@@ -524,6 +527,8 @@ static bool commit_file(struct session *s, struct incoming *in, const struct lis
     d->state = plain ? DOC_OPENED : DOC_RECEIVED;
     d->opened = plain ? d->raw : (struct payload_ref) { 0 };
     d->size = plain ? d->raw.size : 0;
+    if (!plain && in->sfid.env != 0)
+        open = delivery_open_now(s->g, sn, b, d, in->raw, l, &in->arena, &opened);
     d->changed_ms = now;
     store_put_document(b, d);
     if (!in->stored)
@@ -536,7 +541,7 @@ static bool commit_file(struct session *s, struct incoming *in, const struct lis
                        now + (int64_t)s->rt->oftp2_server.duplicate_memory_ms);
     if (relayed) {
         relay_wake(s->g, b, d->id, now);
-    } else if (plain) {
+    } else if (open) {
         delivery_plan(s->g, b, l, d, now);
     } else {
         struct job j = { .id = store_next_id(s->g->store),
@@ -546,9 +551,12 @@ static bool commit_file(struct session *s, struct incoming *in, const struct lis
         store_put_job(b, &j);
     }
     ok = store_commit(s->g->store, b, err);
-    if (ok && plain && !relayed)
+    if (ok && open && !relayed)
         delivery_log(l, d);
+    if (!ok && opened != NULL && d->opened.kind == PAYLOAD_FILE && !store_failed(s->g->store))
+        payload_remove(s->g->store, &d->opened);
 out:
+    payload_writer_free(opened);
     store_batch_free(b);
     return ok;
 }
@@ -661,7 +669,7 @@ bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *er
                    "the process was deleted during the transfer");
     else if (beyond_limit(s, in))
         (void)FAIL(&why, FAIL_LOCAL, ANSWER_SIZE, "the file is larger than agreed");
-    else if (!commit_file(s, in, l, &why))
+    else if (!commit_file(s, in, sn, l, &why))
         why.wire = why.kind == FAIL_AGAIN ? ANSWER_DUPLICATE : ANSWER_ACCESS;
     reason = why.wire;
     if (reason != 0) {

@@ -105,7 +105,7 @@ static bool send_receipt(struct session *s, bool *sent, struct err *err)
         return false;
     }
     if (!found) {
-        outgoing_note_told(s);
+        outgoing_note_told(s, false);
         goto out;
     }
     s->last_receipt_job = j.id;
@@ -126,13 +126,24 @@ out:
     return true;
 }
 
-void outgoing_note_told(struct session *s)
+static void not_noted(void *context, const struct err *err)
+{
+    (void)context;
+    log_event(LOG_ERROR, "store.commit", "what", "receipts that were sent", "reason", err->text,
+              NULL);
+}
+
+/* When this is lost, the receipts are sent again, which partners take calmly: so while the session goes
+ * on it need not have a sync of its own. */
+void outgoing_note_told(struct session *s, bool at_once)
 {
     struct err why = { 0 };
 
-    if (s->told_n > 0 && !store_commit(s->g->store, s->told, &why)) {
-        log_event(LOG_ERROR, "store.commit", "what", "receipts that were sent", "reason",
-                  why.text, NULL);
+    if (s->told_n > 0 && !at_once) {
+        store_commit_soon(s->g->store, s->told, not_noted, s->g);
+        s->told = NULL;
+    } else if (s->told_n > 0 && !store_commit(s->g->store, s->told, &why)) {
+        not_noted(s->g, &why);
         for (unsigned i = 0; i < s->told_n; i++)
             store_hold_job(s->g->store, s->told_jobs[i], net_wall_ms() + HOLD_MS);
     }
@@ -170,7 +181,7 @@ bool outgoing_receipt_taken(struct session *s, struct err *err)
         store_hold_job(s->g->store, s->receipt_job.id, now + HOLD_MS);
     }
     if (s->told_n == RECEIPTS_TOLD)
-        outgoing_note_told(s);
+        outgoing_note_told(s, false);
     if (s->awaited > 0)
         s->awaited--;
     s->receipt_job.id = 0;

@@ -33,7 +33,7 @@ void session_free(struct session *s)
 {
     if (s == NULL)
         return;
-    outgoing_note_told(s);
+    outgoing_note_told(s, true);
     session_trace_free(s->trace);
     oftp_session_free(s->oftp);
     snapshot_put(s->snap);

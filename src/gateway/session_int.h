@@ -135,8 +135,8 @@ bool outgoing_taken(struct session *s, struct err *err);
 bool outgoing_failed(struct session *s, const struct oftp_event *ev, struct err *err);
 bool outgoing_receipt_taken(struct session *s, struct err *err);
 /* Commits which receipts the partner has taken. Until then they count as not sent: after a crash
- * they are sent again, which he takes calmly. */
-void outgoing_note_told(struct session *s);
+ * they are sent again, which he takes calmly. at_once false: with the next commit of anybody. */
+void outgoing_note_told(struct session *s, bool at_once);
 void outgoing_cut(struct session *s);
 /* When a job that failed for the n-th time is tried again, by the partner's schedule. */
 int64_t outgoing_backoff(const struct partner *p, int attempts, int64_t now_ms);

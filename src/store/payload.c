@@ -308,6 +308,14 @@ uint64_t payload_size(const struct payload_writer *w)
     return w->written + w->have;
 }
 
+bool payload_here(const struct payload_writer *w, struct payload_ref *ref)
+{
+    if (w->fd >= 0 || w->failed)
+        return false;
+    *ref = (struct payload_ref) { PAYLOAD_HERE, w->have, (const char *)w->buffer };
+    return true;
+}
+
 bool payload_checkpoint(struct payload_writer *w, struct payload_ref *ref, struct err *err)
 {
     char folder[PAYLOAD_PATH];

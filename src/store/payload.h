@@ -48,6 +48,9 @@ MUST_CHECK bool payload_resume(struct store *s, int64_t document_id, char role,
 /* Appends. FAIL_LOCAL when the disk does not take it; a failed writer stays failed. */
 MUST_CHECK bool payload_write(struct payload_writer *w, struct span octets, struct err *err);
 uint64_t payload_size(const struct payload_writer *w);
+/* Refers to the octets of a small payload that are in the writer still, until it is written to or
+ * freed. False: it is in a file. */
+bool payload_here(const struct payload_writer *w, struct payload_ref *ref);
 /* Makes what was written so far durable and says where it is; the writer goes on. Makes the
  * file even when little was written. For restart points. */
 MUST_CHECK bool payload_checkpoint(struct payload_writer *w, struct payload_ref *ref,

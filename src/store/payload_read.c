@@ -30,7 +30,9 @@ bool payload_open(struct store *s, int64_t document_id, char role,
         return FAIL(err, FAIL_LOCAL, 0, "memory is out");
     r->fd = -1;
     r->size = ref->size;
-    if (ref->kind == PAYLOAD_ROW) {
+    if (ref->kind == PAYLOAD_HERE) {
+        r->row = span_of(ref->path, (size_t)ref->size);
+    } else if (ref->kind == PAYLOAD_ROW) {
         if (!store_get_octets(s, document_id, role, &r->arena, &r->row, err))
             goto out;
         r->size = r->row.n;

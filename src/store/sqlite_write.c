@@ -22,6 +22,7 @@ enum {
     LOG_PAGES = 2000,    /* of 4 KB: longer, and the log is moved into the file */
     PURGE_EVERY = 60000, /* ms between removals of forgotten keys               */
     GATHER_US = 1000,    /* in company: a wait for others that are about to commit */
+    SOON_MS = 50,        /* a batch that need not be committed at once waits for another */
 };
 
 struct request {
@@ -31,12 +32,19 @@ struct request {
     bool ok;
     sem_t answered;
     struct request *next;
+    /* Nobody waits for it: */
+    bool unattended;
+    void (*failed)(void *context, const struct err *err);
+    void *context;
+    struct err own_err;
 };
 
 struct commit_line {
     pthread_mutex_t lock;
     pthread_cond_t waiting;
     struct request *first, **last;
+    struct request *soon, **soon_last;
+    struct timespec soon_due; /* monotonic, while there is one of those */
     bool stopping;
     pthread_t thread;
     _Atomic uint64_t commits;
@@ -268,23 +276,38 @@ static void gather(void)
     (void)nanosleep(&t, NULL);
 }
 
+/* Those that can wait go after the others. */
+static void add_those_that_waited(struct commit_line *line)
+{
+    *line->last = line->soon;
+    line->soon = NULL;
+    line->soon_last = &line->soon;
+}
+
 /* Waits for requests; NULL: none will come any more. */
 static struct request *take_all(struct commit_line *line)
 {
     struct request *list;
+    bool due = false;
 
     pthread_mutex_lock(&line->lock);
-    while (line->first == NULL && !line->stopping)
-        pthread_cond_wait(&line->waiting, &line->lock);
+    while (line->first == NULL && !due && !line->stopping) {
+        if (line->soon == NULL)
+            pthread_cond_wait(&line->waiting, &line->lock);
+        else
+            due = pthread_cond_timedwait(&line->waiting, &line->lock, &line->soon_due) ==
+                  ETIMEDOUT;
+    }
     if (line->company && line->first != NULL && !line->stopping) {
         pthread_mutex_unlock(&line->lock);
         gather();
         pthread_mutex_lock(&line->lock);
     }
+    line->company = line->first != NULL && line->first->next != NULL;
+    add_those_that_waited(line);
     list = line->first;
     line->first = NULL;
     line->last = &line->first;
-    line->company = list != NULL && list->next != NULL;
     pthread_mutex_unlock(&line->lock);
     return list;
 }
@@ -294,7 +317,14 @@ static void answer_all(struct request *list)
     while (list != NULL) {
         struct request *next = list->next; /* it is gone once it knows */
 
-        (void)sem_post(&list->answered);
+        if (list->unattended) {
+            if (!list->ok)
+                list->failed(list->context, list->err);
+            store_batch_free(list->b);
+            free(list);
+        } else {
+            (void)sem_post(&list->answered);
+        }
         list = next;
     }
 }
@@ -322,12 +352,17 @@ static void *commit_thread(void *arg)
 bool commit_line_start(struct store *s, struct err *err)
 {
     struct commit_line *line = calloc(1, sizeof(*line));
+    pthread_condattr_t attr;
 
     if (line == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out");
     pthread_mutex_init(&line->lock, NULL);
-    pthread_cond_init(&line->waiting, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&line->waiting, &attr);
+    (void)pthread_condattr_destroy(&attr);
     line->last = &line->first;
+    line->soon_last = &line->soon;
     s->line = line;
     (void)sqlite3_wal_hook(s->writer->db, log_grew, line);
     if (pthread_create(&line->thread, NULL, commit_thread, s) == 0)
@@ -381,6 +416,49 @@ bool store_commit(struct store *s, struct store_batch *b, struct err *err)
     if (b->first == NULL)
         return true;
     return wait_for(s->line, &r);
+}
+
+void store_commit_soon(struct store *s, struct store_batch *b,
+                       void (*failed)(void *context, const struct err *err), void *context)
+{
+    struct commit_line *line = s->line;
+    struct request *r = calloc(1, sizeof(*r));
+    struct err err = { 0 };
+    bool first;
+
+    if (r == NULL || b == NULL) {
+        FAIL(&err, FAIL_LOCAL, 0, "memory is out: nothing was stored");
+    } else {
+        batch_close(b);
+        if (b->failed || b->arena.failed)
+            FAIL(&err, FAIL_LOCAL, 0, "memory is out: nothing was stored");
+    }
+    if (err.kind != FAIL_NONE || b->first == NULL) {
+        if (err.kind != FAIL_NONE)
+            failed(context, &err);
+        store_batch_free(b);
+        free(r);
+        return;
+    }
+    *r = (struct request) {
+        .b = b, .begun_us = now_us(), .unattended = true, .failed = failed, .context = context
+    };
+    r->err = &r->own_err;
+    pthread_mutex_lock(&line->lock);
+    first = line->soon == NULL;
+    if (first) {
+        (void)clock_gettime(CLOCK_MONOTONIC, &line->soon_due);
+        line->soon_due.tv_nsec += SOON_MS * 1000000L;
+        if (line->soon_due.tv_nsec >= 1000000000) {
+            line->soon_due.tv_nsec -= 1000000000;
+            line->soon_due.tv_sec++;
+        }
+    }
+    *line->soon_last = r;
+    line->soon_last = &r->next;
+    pthread_mutex_unlock(&line->lock);
+    if (first) /* it sets the time to wait for */
+        pthread_cond_signal(&line->waiting);
 }
 
 bool commit_line_reserve(struct store *s, struct err *err)

@@ -44,13 +44,14 @@ const char *document_state_name(enum document_state st); /* "receiving"; "?" */
 /* False when there is no such name. */
 bool document_state_of(const char *name, enum document_state *st);
 
-enum payload_kind { PAYLOAD_NONE, PAYLOAD_ROW, PAYLOAD_FILE };
+enum payload_kind { PAYLOAD_NONE, PAYLOAD_ROW, PAYLOAD_FILE, PAYLOAD_HERE };
 
-/* Where octets are. A row payload is in the store itself, a file one in the payload folder. */
+/* Where octets are. A row payload is in the store itself, a file one in the payload folder; one that
+ * is here is in memory still, and is only read, never stored. */
 struct payload_ref {
     enum payload_kind kind;
     uint64_t size;    /* octets */
-    const char *path; /* file: relative to the payload folder; else NULL */
+    const char *path; /* file: relative to the payload folder; here: the octets; else NULL */
 };
 
 /* All text in a document's arena. NULL text means none. */
@@ -219,6 +220,11 @@ void store_purge_receipts(struct store_batch *b, int64_t before_ms, uint32_t mos
 void store_purge_audit(struct store_batch *b, int64_t before_ms, uint32_t most, uint64_t *done);
 
 MUST_CHECK bool store_commit(struct store *s, struct store_batch *b, struct err *err);
+/* The same with the next commit of anybody, and at once when none comes within moments or the store is
+ * closed: for what is not lost with the batch, but done once more. Takes b, also on failure, which
+ * *failed is told, from another thread; context outlives the store. */
+void store_commit_soon(struct store *s, struct store_batch *b,
+                       void (*failed)(void *context, const struct err *err), void *context);
 /* A sync has failed: what is read is right, but nothing can be stored until it is opened anew. */
 bool store_failed(struct store *s);
 

@@ -381,6 +381,70 @@ static void after_a_failed_sync_nothing_is_stored_until_it_is_opened_anew(void *
     }
 }
 
+static void count_failure(void *context, const struct err *err)
+{
+    assert_int_equal(err->kind, FAIL_LOCAL);
+    atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+static void put_soon(struct fixture *f, int64_t id, _Atomic int *failures)
+{
+    struct store_batch *b = store_batch_new();
+    struct document d = simple_document(id, DOC_RECEIVED);
+
+    store_put_document(b, &d);
+    store_commit_soon(f->s, b, count_failure, failures);
+}
+
+static bool is_there(struct fixture *f, int64_t id)
+{
+    struct document d;
+    bool found;
+
+    assert_ok(f, store_get_document(f->s, id, &f->a, &d, &found, &f->err));
+    return found;
+}
+
+static void what_can_wait_goes_with_the_next_commit_or_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    static _Atomic int failures;
+    uint64_t before = store_test_commits(f->s);
+
+    for (int64_t id = 1; id <= 20; id++)
+        put_soon(f, id, &failures);
+    put(f, 21);
+    assert_true(store_test_commits(f->s) - before <= 20); /* one, on a machine with time */
+    for (int i = 0; i < 1000 && !is_there(f, 20); i++)
+        (void)usleep(10000);
+    for (int64_t id = 1; id <= 21; id++)
+        assert_true(is_there(f, id));
+    put_soon(f, 22, &failures);
+    for (int i = 0; i < 1000 && !is_there(f, 22); i++)
+        (void)usleep(10000);
+    assert_true(is_there(f, 22));
+    put_soon(f, 23, &failures);
+    fixture_reopen(f);
+    assert_true(is_there(f, 23));
+    assert_int_equal(failures, 0);
+}
+
+static void what_could_wait_and_failed_is_told(void **state)
+{
+    struct fixture *f = *state;
+    static _Atomic int failures;
+
+    put(f, 1);
+    flaky.syncs_fail = true;
+    put_soon(f, 2, &failures);
+    for (int i = 0; i < 1000 && atomic_load(&failures) == 0; i++)
+        (void)usleep(10000);
+    assert_int_equal(failures, 1);
+    flaky.syncs_fail = false;
+    fixture_reopen(f);
+    assert_true(is_there(f, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +452,7 @@ int main(void)
         STORE_TEST(a_conflict_fails_its_own_batch_only),
         STORE_TEST(reading_and_writing_go_on_side_by_side),
         STORE_TEST(an_empty_batch_is_done_at_once),
+        STORE_TEST(what_can_wait_goes_with_the_next_commit_or_by_itself),
         STORE_TEST(ids_ascend_and_are_never_given_again),
         STORE_TEST(a_full_disk_fails_the_batch_and_the_store_goes_on_when_there_is_space),
         cmocka_unit_test_setup_teardown(each_failing_write_or_sync_fails_only_its_transaction,
@@ -395,6 +460,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             after_a_failed_sync_nothing_is_stored_until_it_is_opened_anew, flaky_setup,
             flaky_teardown),
+        cmocka_unit_test_setup_teardown(what_could_wait_and_failed_is_told, flaky_setup,
+                                        flaky_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
