@@ -134,6 +134,9 @@ MUST_CHECK bool api_number(struct api_call *c, const char *what, const char *tex
 /* The last resort when an answer under way cannot be finished: the client must see it cut. */
 void api_cut(struct api_call *c);
 
+/* components.c: a component's text for who asks: secrets are hidden below the role admin, or when the
+ * query says masked. NULL: answered already. */
+const char *api_shown_text(struct api_call *c, const char *text);
 /* components.c: the whole body, at most CONFIG_TEXT_MAX octets, ended by NUL. Given: free(). NULL:
  * answered already. */
 uint8_t *api_body(struct api_call *c, size_t *n);

@@ -114,7 +114,21 @@ void api_check(struct api_call *c)
     free(text);
 }
 
-static struct json_out component(const struct deployment *d, bool with_text)
+const char *api_shown_text(struct api_call *c, const char *text)
+{
+    const char *masked = http_query(c->r, "masked"), *shown = text != NULL ? text : "";
+
+    if (c->role >= ROLE_ADMIN &&
+        (masked == NULL || strcmp(masked, "0") == 0 || strcmp(masked, "false") == 0))
+        return shown;
+    shown = config_mask(&c->r->arena, shown);
+    if (shown == NULL)
+        api_error(c, 500, "memory is out");
+    return shown;
+}
+
+/* text: NULL, or to be told too. */
+static struct json_out component(const struct deployment *d, const char *text)
 {
     struct json_out o = json_out_object();
 
@@ -123,8 +137,8 @@ static struct json_out component(const struct deployment *d, bool with_text)
     json_put_int(&o, "version", d->version);
     json_put_bool(&o, "paused", d->paused);
     json_put_time(&o, "at", d->at_ms);
-    if (with_text)
-        json_put_text(&o, "text", d->text);
+    if (text != NULL)
+        json_put_text(&o, "text", text);
     return o;
 }
 
@@ -157,7 +171,7 @@ void api_components(struct api_call *c)
     o = json_out_object();
     all = json_out_list();
     for (size_t i = 0; i < n; i++)
-        json_add(&all, component(&list[i], false));
+        json_add(&all, component(&list[i], NULL));
     json_put(&o, "components", all);
     api_json(c, 200, o);
 }
@@ -171,7 +185,10 @@ void api_component(struct api_call *c)
         return;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, c->arg[1]) == 0) {
-            api_json(c, 200, component(&list[i], true));
+            const char *text = api_shown_text(c, list[i].text);
+
+            if (text != NULL)
+                api_json(c, 200, component(&list[i], text));
             return;
         }
     }

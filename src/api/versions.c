@@ -63,29 +63,37 @@ void api_version(struct api_call *c)
     const struct deployment *d;
     struct deployment *list;
     struct json_out o;
+    const char *text;
     int64_t version;
     size_t n;
 
     if (!api_number(c, "version", c->arg[2], 1, INT64_MAX, &version) || !load(c, &list, &n) ||
-        (d = find(c, list, n, version)) == NULL)
+        (d = find(c, list, n, version)) == NULL || (text = api_shown_text(c, d->text)) == NULL)
         return;
     o = json_out_object();
     json_put_text(&o, "kind", d->kind);
     json_put_text(&o, "name", d->name);
     json_put_int(&o, "version", d->version);
     json_put_time(&o, "at", d->at_ms);
-    json_put_text(&o, "text", d->text);
+    json_put_text(&o, "text", text);
     api_json(c, 200, o);
 }
 
 /* ---- what differs ----------------------------------------------------------------------- */
 
+/* Lines as they are, to be compared, and as they are told: without secrets, perhaps. Who may not see
+ * them sees all the same that one was changed. */
+struct line {
+    struct span is, told;
+};
+
 struct lines {
-    struct span *list;
+    struct line *list;
     size_t n;
 };
 
-static struct lines lines_of(const char *text, struct arena *a)
+/* told has as many lines as text. */
+static struct lines lines_of(const char *text, const char *told, struct arena *a)
 {
     struct lines l = { NULL, 0 };
     size_t n = 1;
@@ -94,17 +102,18 @@ static struct lines lines_of(const char *text, struct arena *a)
         n += *p == '\n';
     l.list = arena_take(a, n * sizeof(*l.list));
     while (l.list != NULL && *text != '\0') {
-        size_t len = strcspn(text, "\n");
+        size_t len = strcspn(text, "\n"), told_n = strcspn(told, "\n");
 
-        l.list[l.n++] = span_of(text, len);
+        l.list[l.n++] = (struct line) { span_of(text, len), span_of(told, told_n) };
         text += len + (text[len] == '\n');
+        told += told_n + (told[told_n] == '\n');
     }
     return l;
 }
 
-static void put_line(struct json_out *out, char mark, struct span line, struct arena *a)
+static void put_line(struct json_out *out, char mark, struct line l, struct arena *a)
 {
-    const char *text = arena_printf(a, "%c%.*s", mark, (int)line.n, (const char *)line.p);
+    const char *text = arena_printf(a, "%c%.*s", mark, (int)l.told.n, (const char *)l.told.p);
 
     if (text == NULL)
         out->failed = true;
@@ -123,13 +132,13 @@ static void put_changed(struct json_out *out, struct lines x, struct lines y, st
             for (j = y.n; j-- > 0;) {
                 uint32_t down = cells[(i + 1) * w + j], right = cells[i * w + j + 1];
 
-                cells[i * w + j] = span_equal(x.list[i], y.list[j])
+                cells[i * w + j] = span_equal(x.list[i].is, y.list[j].is)
                                        ? cells[(i + 1) * w + j + 1] + 1
                                    : down > right ? down
                                                   : right;
             }
     for (i = 0, j = 0; i < x.n || j < y.n;) {
-        if (cells != NULL && i < x.n && j < y.n && span_equal(x.list[i], y.list[j])) {
+        if (cells != NULL && i < x.n && j < y.n && span_equal(x.list[i].is, y.list[j].is)) {
             put_line(out, ' ', x.list[i++], a);
             j++;
         } else if (i < x.n && (j == y.n || cells == NULL ||
@@ -143,10 +152,8 @@ static void put_changed(struct json_out *out, struct lines x, struct lines y, st
 }
 
 /* Every line of both, marked ' ', '-' or '+'. */
-static struct json_out diff(const char *from, const char *to, struct arena *a)
+static struct json_out diff(struct lines x, struct lines y, struct arena *a)
 {
-    struct lines x = lines_of(from != NULL ? from : "", a);
-    struct lines y = lines_of(to != NULL ? to : "", a);
     struct json_out out = json_out_list();
     size_t tail = 0;
 
@@ -154,13 +161,13 @@ static struct json_out diff(const char *from, const char *to, struct arena *a)
         out.failed = true;
         return out;
     }
-    while (x.n > 0 && y.n > 0 && span_equal(x.list[0], y.list[0])) {
+    while (x.n > 0 && y.n > 0 && span_equal(x.list[0].is, y.list[0].is)) {
         put_line(&out, ' ', x.list[0], a);
         x = (struct lines) { x.list + 1, x.n - 1 };
         y = (struct lines) { y.list + 1, y.n - 1 };
     }
     while (tail < x.n && tail < y.n &&
-           span_equal(x.list[x.n - 1 - tail], y.list[y.n - 1 - tail]))
+           span_equal(x.list[x.n - 1 - tail].is, y.list[y.n - 1 - tail].is))
         tail++;
     put_changed(&out, (struct lines) { x.list, x.n - tail },
                 (struct lines) { y.list, y.n - tail }, a);
@@ -173,6 +180,8 @@ void api_diff(struct api_call *c)
 {
     const char *from = http_query(c->r, "from"), *to = http_query(c->r, "to");
     const struct deployment *x, *y;
+    const char *from_told, *to_told;
+    struct arena *a = &c->r->arena;
     struct deployment *list;
     int64_t first, second;
     struct json_out o;
@@ -188,9 +197,13 @@ void api_diff(struct api_call *c)
         return;
     if ((x = find(c, list, n, first)) == NULL || (y = find(c, list, n, second)) == NULL)
         return;
+    if ((from_told = api_shown_text(c, x->text)) == NULL ||
+        (to_told = api_shown_text(c, y->text)) == NULL)
+        return;
     o = json_out_object();
     json_put_int(&o, "from", first);
     json_put_int(&o, "to", second);
-    json_put(&o, "lines", diff(x->text, y->text, &c->r->arena));
+    json_put(&o, "lines",
+             diff(lines_of(x->text, from_told, a), lines_of(y->text, to_told, a), a));
     api_json(c, 200, o);
 }

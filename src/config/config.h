@@ -491,6 +491,18 @@ MUST_CHECK bool config_certificate_users(const struct config_runtime *rt,
                                          const char *name, struct arena *a,
                                          const char *const **list, size_t *list_n);
 
+#define CONFIG_MASK "********"
+/* A component's text with the value of each secret setting (passwords, sealed keys) replaced by
+ * CONFIG_MASK; `{secret: name}` stays. It has as many lines as before. In the arena; NULL: memory is
+ * out. */
+char *config_mask(struct arena *a, const char *text);
+/* The text of the component that is there already, or NULL. */
+typedef const char *config_old_text(void *context, const char *kind, const char *name);
+/* A stream of components in which CONFIG_MASK as the value of a secret setting is replaced by what
+ * stands there in the old text. Inside lists only in items that are otherwise as before. What is not
+ * found stays, and is a problem for config_components_parse. In the arena; NULL: memory is out. */
+char *config_unmask(struct arena *a, const char *yaml, config_old_text *old, void *context);
+
 /* The value of a secret: in place, from environment WAYBILL_SECRET_<NAME> (upper case, '-' and
  * '.' as '_'), or the first line of <secrets_directory>/<name>. text: at least 256 octets.
  * FAIL_LOCAL says which file was looked for. A NULL secret (neither) gives "". */

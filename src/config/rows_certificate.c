@@ -23,7 +23,7 @@ enum { SECRET_MAX = 255, SEALED_MAX = 32 * 1024 };
       .help = "Path of a PKCS#12 file (`.p12`, `.pfx`) with the certificate, its issuers and, when it is ours, its private key." }, \
     { "pkcs12_password", ROW_SECRET, at(pkcs12_password), .max = SECRET_MAX, .def_shown = "none", \
       .help = "The password of `pkcs12_file`: the value or `{secret: name}`." }, \
-    { "sealed_key", ROW_TEXT, at(sealed_key), .max = SEALED_MAX, .check = check_sealed_key, \
+    { "sealed_key", ROW_TEXT, at(sealed_key), .max = SEALED_MAX, .check = check_sealed_key, .flags = ROW_HIDDEN, \
       .help = "The private key of the first certificate, encrypted under the store key (`runtime.key_file`) for a component of this name. Made by `waybill certificates import`, never by hand." }
 
 /* clang-format on */

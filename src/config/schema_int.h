@@ -41,6 +41,7 @@ enum row_flag {
     ROW_SWITCH = 16,  /* ROW_MAP that may also be true or false: its first row          */
     ROW_EMPTY = 32,   /* text: "" is allowed                                            */
     ROW_LATER = 64,   /* checked, but no part of this version uses it                   */
+    ROW_HIDDEN = 128, /* text hidden as secrets are (config_mask)                       */
 };
 
 enum row_refers {

@@ -228,7 +228,13 @@ static void put_secret_text(struct walk *w, const struct row *row, const yaml_no
 
     if (text == NULL)
         return;
-    if (*text == '\0' && row->type == ROW_PASSWORD)
+    if (strcmp(text, CONFIG_MASK) == 0)
+        walk_problem(w, node,
+                     "'%s' is hidden (" CONFIG_MASK
+                     "), and there is none before it that it could "
+                     "be left at; write it, or {secret: name}",
+                     row->name);
+    else if (*text == '\0' && row->type == ROW_PASSWORD)
         walk_problem(w, node, "'%s' is empty; write {any: true} when it shall not be checked",
                      row->name);
     else if (strlen(text) > row->max)

@@ -254,6 +254,38 @@ out:
     return ok;
 }
 
+/* For config_unmask. */
+static const char *deployed_text(void *context, const char *kind, const char *name)
+{
+    const struct snapshot *sn = context;
+
+    for (size_t i = 0; i < sn->components_n; i++)
+        if (same_component(sn->components[i], kind, name))
+            return sn->components[i]->text;
+    return NULL;
+}
+
+/* What is hidden is as it is deployed. */
+static bool put_secrets_back(struct gateway *g, struct span *yaml, struct arena *a,
+                             struct err *err)
+{
+    struct snapshot *sn;
+    char *text;
+
+    if (yaml->n == 0 ||
+        memmem(yaml->p, yaml->n, CONFIG_MASK, sizeof(CONFIG_MASK) - 1) == NULL ||
+        yaml->n > CONFIG_TEXT_MAX || memchr(yaml->p, 0, yaml->n) != NULL)
+        return true;
+    sn = gateway_snapshot(g);
+    text = arena_copy(a, *yaml);
+    text = text == NULL ? NULL : config_unmask(a, text, deployed_text, sn);
+    snapshot_put(sn);
+    if (text == NULL)
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    *yaml = span_text(text);
+    return true;
+}
+
 bool gateway_apply_locked(struct gateway *g, struct span yaml, const char *file, bool dry_run,
                           const char *who, struct arena *a, struct gateway_applied **list,
                           size_t *n, struct config_problems *ps, struct err *err)
@@ -262,6 +294,8 @@ bool gateway_apply_locked(struct gateway *g, struct span yaml, const char *file,
     bool ok;
 
     *n = 0;
+    if (!put_secrets_back(g, &yaml, a, err))
+        return false;
     if (!config_components_parse(yaml, file, &fresh, n, ps)) {
         free(fresh);
         return FAIL(err, FAIL_LOCAL, 422, "%zu problems were found: nothing was applied",

@@ -130,7 +130,7 @@ def test_good_answers_are_as_described(gateway, authority, tmp_path):
     r.deliver(File(b'x', dsn='ONE'))
     inbound = r.wait_document('processed')['id']
     outbound = r.send(b'out', name='OUT')
-    for path in ('/healthz', '/readyz', '/metrics', '/api/v1/openapi.json', '/api/v1/runtime',
+    for path in ('/healthz', '/readyz', '/metrics', '/api/v1/overview', '/api/v1/openapi.json', '/api/v1/runtime',
                  '/api/v1/components', '/api/v1/components?kind=partner',
                  '/api/v1/components/schema',
                  f'/api/v1/components/partner/{r.name}', '/api/v1/settings',
