@@ -23,7 +23,10 @@ const toLocal = (text) => {
   if (!text || Number.isNaN(d.getTime())) return '';
   return new Date(d.getTime() - d.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
 };
-const fromLocal = (text) => (text ? new Date(text).toISOString().replace('.000Z', 'Z') : '');
+const fromLocal = (text) => {
+  const d = new Date(text);
+  return !text || Number.isNaN(d.getTime()) ? '' : d.toISOString().replace('.000Z', 'Z');
+};
 
 const columns = [
   { id: 'state', title: 'State', narrow: true, cell: (d) => <DocumentState state={d.state} /> },

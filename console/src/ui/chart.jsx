@@ -18,12 +18,15 @@ function top(n) {
 /* points: [{label, values: [n]}]; series: [{id, name}] by the same order; each id has a colour in
  * chart.css. caption: what is shown. */
 function BarsOf({ points, series, caption }) {
-  const [at, setAt] = useState(null);
+  const [label, setLabel] = useState(null); /* the point moves to the left as time goes on */
+  const found = points.findIndex((p) => p.label === label);
+  const at = found < 0 ? null : found;
+  const setAt = (i) => setLabel(i === null ? null : points[i].label);
   const most = top(Math.max(0, ...points.map((p) => p.values.reduce((a, b) => a + b, 0))));
   const step = (W - LEFT) / points.length;
   const y = (n) => (H - BOTTOM) * (1 - n / most) + 6;
   const height = (n) => ((H - BOTTOM) * n) / most;
-  const shown = at === null ? points.length - 1 : Math.min(at, points.length - 1);
+  const shown = at === null ? points.length - 1 : at;
 
   function move(event) {
     const box = event.currentTarget.getBoundingClientRect();
