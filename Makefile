@@ -4,7 +4,7 @@ PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
 BENCH_SIZE ?= 1G
 
-.PHONY: all deps demo test check format fuzz fault bench interop deb install clean help
+.PHONY: all deps demo test check format fuzz fault bench soak scale interop deb install clean help
 
 all: $(BUILD)/build.ninja        ## build $(BUILD)/waybill
 	ninja -C $(BUILD)
@@ -47,6 +47,15 @@ bench: deps                      ## measure OFTP2, AS2 and CMS against the limit
 	$(BUILD)/waybill bench oftp2 --secured
 	$(BUILD)/waybill bench as2
 	$(BUILD)/waybill bench cms --size $(BENCH_SIZE)
+
+soak: deps                       ## two gateways trade for SOAK_MINUTES; books must balance, nothing grow
+	scripts/install-deps.sh soak
+	$(MAKE) all
+	WAYBILL_BINARY=$(abspath $(BUILD)/waybill) $(PYTHON) tests/soak/run.py
+
+scale: deps                      ## thousands of connections, fairness, floods: figures in build/scale
+	$(MAKE) all
+	WAYBILL_BINARY=$(abspath $(BUILD)/waybill) $(PYTHON) tests/scale/run.py
 
 interop:                         ## exchange messages with other people's programs; writes docs/interop.md
 	scripts/install-deps.sh build test interop

@@ -25,6 +25,7 @@ packages() {
             $(command -v mvn >/dev/null || echo maven) \
             $(command -v javac >/dev/null || echo default-jdk-headless)
         ;;
+    soak) echo python3-matplotlib ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     *)
         echo "install-deps: no group $1 (build, console, browser, test, check, interop, fuzz)" >&2
