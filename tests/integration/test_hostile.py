@@ -3,8 +3,8 @@ not grow with it, others are served on, and nobody settles what is not his."""
 
 import os
 import pathlib
+import signal
 import threading
-import time
 
 import oftp
 import scene
@@ -17,11 +17,6 @@ TOLD = 200      # refusals and odd responses of one session that are kept
 
 def payloads(g):
     return [p for p in (pathlib.Path(g.data) / 'payload').rglob('*') if p.is_file()]
-
-
-def cpu_seconds(g):
-    fields = pathlib.Path(f'/proc/{g.pid}/stat').read_text().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def test_a_flood_of_refused_files_fills_nothing(plant):
@@ -176,16 +171,27 @@ def test_waiting_for_a_receipt_costs_no_processor(plant):
                  steps=[{'exec': {'command': ['/bin/sleep', '2']}}])
     with r.call() as me:
         assert me.send_file(oftp.File(b'x')).taken
-        used = cpu_seconds(plant)
+        used = plant.cpu_seconds()
         me.run()
-        assert [x.name for x in me.responses] == ['EERP']
-    assert cpu_seconds(plant) - used < 0.8
-
-
-def test_a_program_whose_child_prints_for_ever(plant):
-    r = Relation(plant, steps=[{'exec': {
-        'command': ['/bin/sh', '-c', 'timeout 8 yes & sleep 0.3'], 'timeout': '5s'}}])
-    begun = time.monotonic()
-    r.deliver(oftp.File(b'x'))
+        got = me.responses
     r.wait_document('processed')
-    assert time.monotonic() - begun < 6 * waybill.slow()
+    assert plant.cpu_seconds() - used < 0.8
+    if not got:         # a machine that took more than three seconds for it
+        with r.call() as me:
+            me.run()
+            got = me.responses
+    assert [x.name for x in got] == ['EERP']
+
+
+def test_a_program_whose_child_prints_for_ever(plant, tmp_path):
+    r = Relation(plant, steps=[{'exec': {
+        'command': ['/bin/sh', '-c', f'yes & echo $! > {tmp_path}/child; sleep 0.3'],
+        'timeout': '10m'}}])
+    r.deliver(oftp.File(b'x'))
+    try:
+        r.wait_document('processed')
+    finally:
+        try:
+            os.kill(int((tmp_path / 'child').read_text()), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            pass

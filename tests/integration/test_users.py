@@ -24,8 +24,8 @@ def command(plant, *args, **options):
 def tcp(plant, method, path, body=None, **headers):
     """(status, headers, JSON or octets) of a request to the TCP port without any credentials of
     its own; header names with _ for -."""
-    c = http.client.HTTPConnection(*plant.admin, timeout=40) if not hasattr(plant, 'ca') else \
-        http.client.HTTPSConnection(*plant.admin, timeout=40,
+    c = http.client.HTTPConnection(*plant.admin, timeout=waybill.patient(30)) if not hasattr(plant, 'ca') else \
+        http.client.HTTPSConnection(*plant.admin, timeout=waybill.patient(30),
                                     context=ssl.create_default_context(cafile=plant.ca))
     try:
         data = None if body is None else json.dumps(body)
@@ -111,7 +111,7 @@ def test_failed_log_ons_are_late_alike_and_logged(plant):
         begin = time.monotonic()
         status, _, body = tcp(plant, 'GET', '/api/v1/runtime', **basic(name, 'wrong password'))
         seen.append((status, body))
-        assert 0.95 <= time.monotonic() - begin < 10 * waybill.slow()
+        assert 0.95 <= time.monotonic() - begin
     assert seen[0] == seen[1] and seen[0][0] == 401
     status, _, _ = tcp(plant, 'POST', '/api/v1/session', {'name': 'bob', 'password': 'x'},
                        Content_Type='application/json')
@@ -119,10 +119,17 @@ def test_failed_log_ons_are_late_alike_and_logged(plant):
     for name in 'bob', 'nobody':
         assert re.search(rf'api.logon.failed .*name={name}', plant.log())
     assert tcp(plant, 'GET', '/api/v1/runtime', **basic('bob'))[0] == 200
-    begin = time.monotonic()
-    for _ in range(20):
-        assert tcp(plant, 'GET', '/api/v1/runtime', **basic('bob'))[0] == 200
-    assert time.monotonic() - begin < 2 * waybill.slow(), 'the slow hash is not paid each time'
+
+
+def test_the_slow_hash_is_not_paid_each_time(plant):
+    before = plant.cpu_seconds()
+    add_user(plant, 'sam', 'viewer')
+    hashed = plant.cpu_seconds() - before
+    assert tcp(plant, 'GET', '/api/v1/runtime', **basic('sam'))[0] == 200
+    before = plant.cpu_seconds()
+    for _ in range(30):
+        assert tcp(plant, 'GET', '/api/v1/runtime', **basic('sam'))[0] == 200
+    assert plant.cpu_seconds() - before < 10 * hashed
 
 
 @pytest.mark.parametrize('value', ['Basic', 'Basic ', 'Basic !', 'Basic ====', 'Basic YQ==',
@@ -212,7 +219,7 @@ def test_commands_of_tokens(plant):
     assert mine['made_by'].startswith('local:')
     command(plant, 'tokens', 'add', 'erp', '--role', 'viewer', check=1)
     command(plant, 'tokens', 'add', 'old', '--role', 'viewer', '--expires', '2020-01-01', check=1)
-    brief = command(plant, 'tokens', 'add', 'brief', '--role', 'viewer', '--expires', '4s')
+    brief = command(plant, 'tokens', 'add', 'brief', '--role', 'viewer', '--expires', '1s')
     brief = {'Authorization': f'Bearer {brief.stdout.strip()}'}
     waybill.wait_until(lambda: tcp(plant, 'GET', '/api/v1/documents', **brief)[0] == 401)
     command(plant, 'tokens', 'delete', 'erp')
@@ -279,7 +286,7 @@ def test_the_admin_port_with_tls(gateway, authority):
     assert re.fullmatch(r'__Host-waybill=[0-9a-f]{64}; Path=/; Max-Age=43200; HttpOnly; '
                         r'SameSite=Strict; Secure', cookie)
     assert tcp(g, 'GET', '/api/v1/session', Cookie=cookie.split(';')[0])[2]['user'] == 'zoe'
-    plain = http.client.HTTPConnection(*g.admin, timeout=10)
+    plain = http.client.HTTPConnection(*g.admin, timeout=waybill.patient(10))
     with pytest.raises((OSError, http.client.HTTPException)):
         plain.request('GET', '/healthz')
         plain.getresponse()

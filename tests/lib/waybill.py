@@ -475,6 +475,12 @@ class Gateway:
             return int(re.search(r'%s:\s+(\d+)' % ('VmHWM' if peak else 'VmRSS'),
                                  f.read()).group(1))
 
+    def cpu_seconds(self):
+        """Processor time that the program has used, however busy the machine is."""
+        text = pathlib.Path(f'/proc/{self.process.pid}/stat').read_text()
+        fields = text.rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
     def descriptors(self):
         """How many files and sockets the program has open."""
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
