@@ -140,10 +140,12 @@ static void check_payload(struct check *k, sqlite3_stmt *st, const char *form, i
             form, problem, text(st, at + 2)[0] != '\0' ? ": payload/" : "", text(st, at + 2));
 }
 
+/* What is not protected is opened as it is: its row is that of the raw one. */
 static const char payloads[] =
     "SELECT id, raw_kind, raw_size, raw_path,"
     " (SELECT length(octets) FROM octets WHERE key = id * 4), opened_kind, opened_size,"
-    " opened_path, (SELECT length(octets) FROM octets WHERE key = id * 4 + 1) FROM document";
+    " opened_path, (SELECT length(octets) FROM octets WHERE key IN (id * 4, id * 4 + 1)"
+    " ORDER BY key DESC LIMIT 1) FROM document";
 
 static void check_payloads(struct check *k)
 {
