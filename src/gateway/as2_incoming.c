@@ -274,6 +274,8 @@ static bool commit(struct exchange *x, bool remember, struct span *mdn, struct e
 out:
     store_batch_free(b);
     x->committed = x->committed || ok;
+    if (ok && x->inline_opening)
+        payload_cool(in->raw);
     return ok;
 }
 

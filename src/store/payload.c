@@ -365,6 +365,12 @@ bool payload_finish(struct payload_writer *w, struct store_batch *b, struct payl
     return true;
 }
 
+void payload_cool(const struct payload_writer *w)
+{
+    if (w->fd >= 0 && w->finished)
+        (void)posix_fadvise(w->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 void payload_writer_free(struct payload_writer *w)
 {
     if (w == NULL)

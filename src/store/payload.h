@@ -60,6 +60,8 @@ MUST_CHECK bool payload_checkpoint(struct payload_writer *w, struct payload_ref 
  * commit fails with FAIL_AGAIN it may be ended again, for another batch. */
 MUST_CHECK bool payload_finish(struct payload_writer *w, struct store_batch *b,
                                struct payload_ref *ref, struct err *err);
+/* After payload_finish: nobody is going to read it soon, so its pages need not stay in the page cache. */
+void payload_cool(const struct payload_writer *w);
 /* Removes what was written, unless it was finished or checkpointed. NULL is fine. */
 void payload_writer_free(struct payload_writer *w);
 
