@@ -24,12 +24,10 @@ def plant(gateway):
 
 
 def stop(g, limit=STOP_TIMEOUT + GRACE):
-    begun = time.monotonic()
+    """What they wait for here would take more than a minute; a loaded machine takes longer than the
+    limit, too, but not that long."""
     g.signal(signal.SIGTERM)
-    assert g.exit_status(60) == 0
-    took = time.monotonic() - begun
-    assert took < limit * waybill.slow(), f'{took:.1f} s'
-    return took
+    assert g.exit_status(limit) == 0
 
 
 @contextlib.contextmanager
@@ -72,7 +70,7 @@ def test_a_partner_that_does_not_answer_our_call(plant, authority, tls):
         more = {'session_level_encryption': True, 'server_ssl_certificate': 'ca'} if tls else {}
         r = scene.Relation(plant, host='127.0.0.1', port=port, identity='us', **more)
         number = r.send(b'octets')
-        assert called.wait(10)
+        assert called.wait(waybill.patient(10))
         stop(plant)
     plant.start()
     assert scene.document(plant, number)['state'] == 'sealed'
@@ -84,13 +82,13 @@ def test_a_connection_test_under_way(plant):
 
         def ask():
             with contextlib.suppress(Exception):
-                plant.request('POST', f'/api/v1/partners/{r.name}/test', timeout=60)
+                plant.request('POST', f'/api/v1/partners/{r.name}/test')
 
         t = threading.Thread(target=ask, daemon=True)
         t.start()
-        assert called.wait(10)
+        assert called.wait(waybill.patient(10))
         stop(plant)
-        t.join(10)
+        t.join(waybill.patient(10))
 
 
 @pytest.mark.parametrize('acknowledge', ['received', 'processed'])
@@ -119,7 +117,7 @@ def test_a_server_that_does_not_answer(plant):
             {'http': {'url': f'http://127.0.0.1:{port}/', 'timeout': '5m'}}])
         with r.call() as me:
             assert me.send_file(oftp.File(b'x' * 50000)).taken
-            assert called.wait(10)
+            assert called.wait(waybill.patient(10))
             stop(plant)
         plant.start()
         d = r.wait_document('processing')

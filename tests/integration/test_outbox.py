@@ -63,19 +63,37 @@ def test_a_file_renamed_into_the_folder_is_sent_at_once_and_removed(gateway, fol
     assert opened(g, d) == b'UNA of ' + protocol.encode()
     g.wait_log(r'outbox\.taken partner=them .* file=orders\.edi document=\d+ octets=')
     waybill.wait_until(lambda: left(folder) == [], 10, 'the folder to be empty')
-    assert 'waybill_outbox_files_total 1' in g.request('GET', '/metrics')[1].decode()
+    waybill.wait_until(lambda: 'waybill_outbox_files_total 1\n' in
+                       g.request('GET', '/metrics')[1].decode(), 10, 'the counter')
 
 
 def test_a_file_that_grows_is_taken_when_it_no_longer_does(gateway, folder):
     g = gateway(components=components(folder))
+    for settle in 0.3, 2, 10:
+        if grew(g, folder, settle):
+            return
+    raise AssertionError('a line took ten seconds')
+
+
+def grew(g, folder, settle):
+    """False: between two lines the file was as it is longer than it needs to be taken."""
+    g.apply(components(folder, settle=f'{settle * 1000:.0f}ms'))
+    seen = len(documents(g))
+    lines = [b'%d line\n' % n for n in range(12)]
     with open(folder / 'slow.edi', 'wb') as f:
-        for n in range(12):
-            f.write(b'%d line\n' % n)
+        for n, line in enumerate(lines):
+            before = waybill.time.monotonic()
+            f.write(line)
             f.flush()
-            waybill.time.sleep(0.1)
-            assert documents(g) == [], f'taken after line {n}'
-    d, = wait_documents(g, 1)
-    assert opened(g, d) == b''.join(b'%d line\n' % n for n in range(12))
+            waybill.time.sleep(settle / 3)
+            taken = len(documents(g)) > seen
+            if waybill.time.monotonic() - before > settle * 0.9:
+                waybill.wait_until(lambda: left(folder) == [], 20, 'it to be taken')
+                return False
+            assert not taken, f'taken after line {n}'
+    d = wait_documents(g, seen + 1)[-1]
+    assert opened(g, d) == b''.join(lines)
+    return True
 
 
 def test_only_files_of_the_agreed_names_are_taken_oldest_first(gateway, folder):
@@ -86,10 +104,10 @@ def test_only_files_of_the_agreed_names_are_taken_oldest_first(gateway, folder):
     (folder / 'link.edi').symlink_to(folder / 'notes.txt')
     g = gateway(components=components(folder, 'oftp2', names=['*.edi'], done='move'))
     assert [opened(g, d) for d in wait_documents(g, 2)] == [b'b.edi', b'a.edi']
-    waybill.time.sleep(0.6)
-    assert len(documents(g)) == 2
-    assert left(folder) == ['.hidden.edi', 'c.edi.tmp', 'link.edi', 'notes.txt', 'sent/a.edi',
-                            'sent/b.edi']
+    waybill.wait_until(lambda: left(folder) == [
+        '.hidden.edi', 'c.edi.tmp', 'link.edi', 'notes.txt', 'sent/a.edi', 'sent/b.edi'], 10,
+        'both to be moved')
+    scene.settled(lambda: len(documents(g)) != 2, 0.6)
     put(folder, 'a.edi', b'another of that name')
     wait_documents(g, 3)
     waybill.wait_until(lambda: len(list((folder / 'sent').iterdir())) == 3, 10, 'it to be moved')
@@ -99,11 +117,12 @@ def test_only_files_of_the_agreed_names_are_taken_oldest_first(gateway, folder):
 def test_what_cannot_be_sent_is_set_aside_with_the_reason(gateway, folder):
     g = gateway(components=components(folder, 'oftp2', format='F', record_length=80))
     put(folder, 'short.edi', b'not eighty octets')
-    waybill.wait_until(lambda: (folder / 'failed/short.edi.reason').exists(), 10, 'the reason')
+    g.wait_log(r'outbox\.failed partner=them .*file=short\.edi')
+    waybill.wait_until(lambda: left(folder) == ['failed/short.edi', 'failed/short.edi.reason'], 10,
+                       'the file and the reason')
     text = (folder / 'failed/short.edi.reason').read_text()
     assert 'partner: them' in text and '80' in text and str(folder) in text, text
     assert (folder / 'failed/short.edi').read_bytes() == b'not eighty octets'
-    g.wait_log(r'outbox\.failed partner=them .*file=short\.edi')
     assert documents(g) == []
     # Once the settings are right it is put back.
     g.apply(components(folder, 'oftp2'))
