@@ -155,6 +155,7 @@ bool api_changes(const struct http_request *r);
 
 /* Families. */
 api_handler api_openapi, api_settings, api_versions, api_version, api_diff;
+api_handler api_alert_test; /* alerts.c */
 api_handler api_overview; /* overview.c */
 api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
 api_handler api_apply, api_check, api_components, api_component, api_component_delete;

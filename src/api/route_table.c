@@ -21,6 +21,8 @@ const struct api_route api_routes[] = {
       NULL, NULL, NULL, "200 Reloaded" },
     { "POST", "/api/v1/backup", api_backup, ROLE_ADMIN, "backup", "make a backup on the runtime's machine; over the Unix socket only",
       NULL, "directory!:s", NULL, "200 Backup" },
+    { "POST", "/api/v1/alert-test", api_alert_test, ROLE_ADMIN, "testAlerts", "send a test alert by webhook and mail; 409 when there is neither",
+      NULL, NULL, NULL, "200 AlertTest" },
     { "POST", "/api/v1/stop", api_stop_runtime, ROLE_ADMIN, "stop", "end as SIGTERM does",
       NULL, NULL, NULL, "202 Stopping" },
 

@@ -11,7 +11,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_reject,     &cmd_cancel,     &cmd_receipts,  &cmd_jobs,      &cmd_sessions,
     &cmd_call,       &cmd_test,       &cmd_trace,     &cmd_download,  &cmd_certificates,
     &cmd_exchange,   &cmd_trust_list, &cmd_bench,     &cmd_users,     &cmd_tokens,
-    &cmd_audit,      &cmd_backup,     &cmd_restore,   &cmd_reload,    &cmd_stop,
+    &cmd_audit,      &cmd_backup,     &cmd_restore,   &cmd_alert_test, &cmd_reload,    &cmd_stop,
     &cmd_completion, &cmd_version,    &cmd_help,      NULL,
 };
 

@@ -125,6 +125,26 @@ struct config_retention {
     struct config_kept settled, failed;
 };
 
+struct config_alerts {
+    const char *const *on; /* "listener_errored", ...; ends with NULL. NULL: all */
+    uint64_t gather_ms, retry_ms, repeat_ms; /* default 60s, 10s, 24h */
+    bool given, webhook_given, mail_given;
+    struct {
+        const char *url;
+        struct config_secret authorization;
+        uint64_t timeout_ms; /* default 30s */
+    } webhook;
+    struct {
+        const char *server; /* "smtp://mail.example.com:587" */
+        const char *tls;    /* "required" (default), "offered", "never" */
+        const char *user;   /* NULL: none */
+        struct config_secret password;
+        const char *from;
+        const char *const *to; /* ends with NULL */
+        uint64_t timeout_ms;   /* default 60s */
+    } mail;
+};
+
 struct config_runtime {
     struct arena arena;
     const char *file; /* the path it was read from */
@@ -154,6 +174,7 @@ struct config_runtime {
         uint64_t audit_ms;
         uint64_t every_ms; /* default 10m */
     } retention;
+    struct config_alerts alerts;
     struct config_as2_server as2_server;
     bool as2_server_given; /* without it nothing listens; sending works all the same */
     const struct config_place *places;

@@ -42,6 +42,16 @@ static void choice(struct text *t, const struct row *row, int value)
         }
 }
 
+static void texts(struct text *t, const char *const *list)
+{
+    text_put(t, "[");
+    for (size_t i = 0; list[i] != NULL; i++) {
+        text_put(t, "%s", i > 0 ? ", " : "");
+        text_quoted(t, list[i]);
+    }
+    text_put(t, "]");
+}
+
 static void scalar(struct text *t, const struct row *row, const void *value)
 {
     char text[24];
@@ -76,6 +86,9 @@ static void scalar(struct text *t, const struct row *row, const void *value)
         scalar_size_text(*(const uint64_t *)value, text);
         text_put(t, "%s", text);
         break;
+    case ROW_TEXTS:
+        texts(t, *(const char *const *const *)value);
+        break;
     case ROW_SECRET:
     case ROW_PASSWORD:
         text_put(t, "\"***\"");
@@ -89,8 +102,8 @@ static void scalar(struct text *t, const struct row *row, const void *value)
 /* Whether there is a value to show. */
 static bool has_value(const struct row *row, const void *value)
 {
-    if (row->type == ROW_TEXT || row->type == ROW_WORD)
-        return *(const char *const *)value != NULL;
+    if (row->type == ROW_TEXT || row->type == ROW_WORD || row->type == ROW_TEXTS)
+        return *(const void *const *)value != NULL;
     if (row->type == ROW_SECRET || row->type == ROW_PASSWORD)
         return ((const struct config_secret *)value)->value != NULL;
     return row->type != ROW_MAYBE || *(const int *)value >= 0;
@@ -125,7 +138,10 @@ static void dump_mapping(struct text *t, const struct mapping *m, const void *ta
         comment(t, depth, row->help);
         if (row->flags & ROW_LATER)
             comment(t, depth, "Checked, but not used by this version.");
-        if (row->type == ROW_MAP) {
+        if ((row->flags & ROW_ABSENT) != 0 && !*((const bool *)target + row->also)) {
+            indent(t, depth);
+            text_put(t, "# %s: not set\n", row->name);
+        } else if (row->type == ROW_MAP) {
             indent(t, depth);
             text_put(t, "%s:\n", row->name);
             dump_mapping(t, row_sub(row, target), value, depth + 1);

@@ -153,6 +153,7 @@ static const struct row rows[] = {
     { "as2_server", ROW_MAP, .also = AT(as2_server_given), .sub = &mapping_as2_server,
       .help = "The AS2 server, and what applies to all that is sent by AS2." },
     { "retention", ROW_MAP, .sub = &mapping_retention, .help = "How long what is done is kept." },
+    { "alerts", ROW_MAP, .also = AT(alerts.given), .flags = ROW_ABSENT, .sub = &mapping_alerts, .help = "Who is told when something goes wrong." },
     { "admin", ROW_MAP, .sub = &admin_mapping, .help = "The REST API and the command line's socket." },
     { "log", ROW_MAP, .sub = &log_mapping, .help = "The log." },
 };

@@ -40,6 +40,8 @@ enum row_flag {
     ROW_ZERO = 8,     /* number, duration or size: 0 is allowed below .min, too         */
     ROW_SWITCH = 16,  /* ROW_MAP that may also be true or false: its first row          */
     ROW_EMPTY = 32,   /* text: "" is allowed                                            */
+    ROW_ABSENT =
+        128, /* ROW_MAP with .also: means nothing unless it is given, and is not dumped */
     ROW_LATER = 64,   /* checked, but no part of this version uses it                   */
     ROW_HIDDEN = 128, /* text hidden as secrets are (config_mask)                       */
 };
@@ -205,8 +207,8 @@ extern const struct word cipher_suite_words[];
 /* rows_as2.c: digests, ciphers; the first one of digests is MD5, which is never sent. */
 extern const struct word as2_digest_words[], as2_cipher_words[];
 
-extern const struct mapping mapping_runtime, mapping_as2_server,
-    mapping_retention; /* of struct config_runtime */
+extern const struct mapping mapping_runtime, mapping_as2_server, mapping_retention,
+    mapping_alerts; /* of struct config_runtime */
 /* Of struct config_component. */
 extern const struct mapping mapping_certificate, mapping_identity, mapping_partner,
     mapping_process, mapping_process_retention, mapping_outbox;

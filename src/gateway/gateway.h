@@ -256,6 +256,17 @@ struct store_backup;
 MUST_CHECK bool gateway_backup(struct gateway *g, const char *directory, const char *who,
                                struct store_backup *out, struct err *err);
 
+/* A test alert on each channel there is. 409: there is none. Waits for the outcomes. */
+enum { GATEWAY_ALERT_CHANNELS = 2 };
+struct gateway_alert_try {
+    const char *channel; /* "webhook", "mail" */
+    bool ok;
+    const char *error; /* NULL: it was taken */
+};
+MUST_CHECK bool gateway_alert_test(struct gateway *g, const char *who, struct arena *a,
+                                   struct gateway_alert_try tries[GATEWAY_ALERT_CHANNELS],
+                                   size_t *n, struct err *err);
+
 /* Counters since start, for /metrics: name and value pairs in Prometheus form, in the arena. */
 MUST_CHECK bool gateway_metrics(struct gateway *g, struct arena *a, const char **text,
                                 struct err *err);

@@ -95,6 +95,7 @@ struct gateway {
     struct workers *workers;
     struct keeper *keeper;
     struct outboxes *outboxes;
+    struct alerts *alerts;
 };
 
 unsigned gateway_sessions_open(struct gateway *g);

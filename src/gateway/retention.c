@@ -2,7 +2,6 @@
  * between that are longer than the helpings, so that transfers hardly notice. */
 #include "gateway/gateway_int.h"
 #include "gateway/relay.h"
-#include "store/counts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,11 +290,6 @@ static void *keeper_thread(void *arg)
 {
     struct keeper *k = arg;
     uint64_t every = k->g->rt->retention.every_ms;
-    struct err err;
-
-    /* Not at the start, which should be quick. */
-    if (!store_fill_minutes(k->g->store, &err))
-        log_event(LOG_ERROR, "overview.incomplete", "reason", err.text, NULL);
     for (uint64_t wait = every < FIRST_MS ? every : FIRST_MS; pause_for(k, wait);
          wait = every) {
         struct look look = { .k = k, .sn = gateway_snapshot(k->g), .now_ms = net_wall_ms() };

@@ -1,5 +1,6 @@
 /* One running Waybill: start, stop, and what is asked about it. */
 #include "gateway/acceptor.h"
+#include "gateway/alert.h"
 #include "gateway/as2_int.h"
 #include "gateway/certificates.h"
 #include "gateway/session_int.h"
@@ -34,7 +35,8 @@ static bool start_all(struct gateway *g, struct err *err)
     return workers_start(g, g->rt->runtime.workers, &g->workers, err) &&
            oftp2_server_start(g, &g->oftp2, err) && caller_start(g, &g->caller, err) &&
            poster_start(g, &g->poster, err) && as2_server_start(g, &g->as2, err) &&
-           keeper_start(g, &g->keeper, err) && outboxes_start(g, &g->outboxes, err);
+           keeper_start(g, &g->keeper, err) && outboxes_start(g, &g->outboxes, err) &&
+           alerts_start(g, &g->alerts, err);
 }
 
 bool gateway_start(struct config_runtime *rt, struct gateway **out, struct err *err)
@@ -117,6 +119,7 @@ void gateway_stop(struct gateway *g)
     atomic_store(&g->stopping, true);
     if (g->store != NULL)
         store_wake(g->store);
+    alerts_stop(g->alerts);
     outboxes_stop(g->outboxes);
     keeper_stop(g->keeper);
     acceptor_stop(g->oftp2);

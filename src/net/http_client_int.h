@@ -58,5 +58,7 @@ struct http_handle {
 };
 MUST_CHECK bool http_pool_take(const struct http_call *call, struct http_handle *out);
 void http_pool_give(struct http_handle *handle);
+/* Sets libcurl up, once. False: it cannot be. */
+MUST_CHECK bool http_pool_ready(void);
 
 #endif

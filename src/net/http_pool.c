@@ -29,6 +29,12 @@ static void set_up(void)
     ready = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
 }
 
+bool http_pool_ready(void)
+{
+    pthread_once(&once, set_up);
+    return ready;
+}
+
 /* ---- keys ------------------------------------------------------------------------------- */
 
 /* With its length, so that no two lists of texts are the same octets. */

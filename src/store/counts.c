@@ -190,6 +190,7 @@ static void count_change(struct counters *k, const struct change *ch, int64_t no
 {
     const struct state_seen *was = &ch->was;
     enum document_state to = ch->kind == CHANGE_STATE ? ch->u.state.to : ch->u.document.d.state;
+    int64_t changed_ms = ch->kind == CHANGE_STATE ? ch->at_ms : ch->u.document.d.changed_ms;
     struct store_minute *m = minute_of(k, now_ms / 60000);
     int found[2];
 
@@ -201,7 +202,7 @@ static void count_change(struct counters *k, const struct change *ch, int64_t no
         k->c.documents[was->as2][found[i]]++;
         m->n[found[i]]++;
         if (outcomes[found[i]].bad)
-            add_bad(k, ch->id, now_ms, (enum store_outcome)found[i]);
+            add_bad(k, ch->id, changed_ms, (enum store_outcome)found[i]);
     }
 }
 
@@ -315,7 +316,7 @@ static bool fill_hour(struct counters *k, struct conn *c, struct err *err)
 }
 
 static bool fill_bad(struct counters *k, struct conn *c, enum document_state state,
-                     struct err *err)
+                     int64_t told_ms, struct err *err)
 {
     struct call q = call_of(c, Q_NEWEST_IN_STATE);
 
@@ -328,12 +329,14 @@ static bool fill_bad(struct counters *k, struct conn *c, enum document_state sta
         pthread_mutex_lock(&k->lock);
         if (found[1] >= 0)
             count_past(k, col_int(&q, 1), (enum store_outcome)found[1]);
+        if (found[1] >= 0 && col_int(&q, 1) > told_ms && col_int(&q, 1) < k->opened_ms)
+            add_bad(k, col_int(&q, 2), col_int(&q, 1), (enum store_outcome)found[1]);
         pthread_mutex_unlock(&k->lock);
     }
     return call_end(&q, "read the documents that failed", err);
 }
 
-bool store_fill_minutes(struct store *s, struct err *err)
+bool store_fill_minutes(struct store *s, int64_t told_ms, struct err *err)
 {
     static const enum document_state bad[] = { DOC_REFUSED, DOC_FAILED, DOC_REJECTED,
                                                DOC_OVERDUE };
@@ -352,7 +355,7 @@ bool store_fill_minutes(struct store *s, struct err *err)
         return false;
     ok = fill_hour(k, c, err);
     for (size_t i = 0; ok && i < COUNT_OF(bad); i++)
-        ok = fill_bad(k, c, bad[i], err);
+        ok = fill_bad(k, c, bad[i], told_ms, err);
     reader_give(s, c);
     return ok;
 }

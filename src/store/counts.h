@@ -62,12 +62,13 @@ struct store_minute {
 void store_get_minutes(struct store *s, int64_t now_ms, size_t n, struct store_minute *out);
 /* Adds, once, what was before the store was opened, as far as the tables tell it: outcomes by the
  * time of the last change, at most 100,000 documents of the last hour and 5,000 bad ones of each
- * kind of the last day. Takes a moment: for a thread of its own. */
-MUST_CHECK bool store_fill_minutes(struct store *s, struct err *err);
+ * kind of the last day. Takes a moment: for a thread of its own.
+ * Bad ends from after told_ms are to be taken, too. */
+MUST_CHECK bool store_fill_minutes(struct store *s, int64_t told_ms, struct err *err);
 
 /* A document that has come to a bad end. */
 struct store_bad {
-    int64_t id, at_ms;
+    int64_t id, at_ms; /* .changed_ms */
     enum store_outcome outcome;
 };
 /* Takes the oldest of those that were not taken yet: at most cap; *lost: how many were forgotten

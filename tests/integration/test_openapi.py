@@ -174,7 +174,8 @@ def test_good_answers_are_as_described(gateway, authority, tmp_path):
     ok('POST', '/api/v1/stop', status=202)
     assert g.exit_status() == 0
     # those need more than one gateway, are of a session, or never end
-    assert set(NAMES) - seen == {'applyTrustList', 'sendCertificates', 'setOwnPassword', 'trace'}
+    assert set(NAMES) - seen == {'applyTrustList', 'sendCertificates', 'setOwnPassword', 'testAlerts',
+                                 'trace'}
 
 
 # ---- generated requests --------------------------------------------------------------------

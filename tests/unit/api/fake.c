@@ -211,8 +211,6 @@ bool gateway_retry(struct gateway *g, int64_t document_id, const char *who, stru
     return asked(g, err, "retry", who);
 }
 
-bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool positive,
-                         const char *text, const char *who, struct err *err)
 bool gateway_reprocess(struct gateway *g, int64_t document_id, const char *who, struct err *err)
 {
     (void)document_id;
@@ -227,6 +225,8 @@ bool gateway_resend(struct gateway *g, int64_t document_id, const char *key, con
     return asked(g, err, "resend", key == NULL ? "-" : key);
 }
 
+bool gateway_acknowledge(struct gateway *g, int64_t document_id, bool positive,
+                         const char *text, const char *who, struct err *err)
 {
     (void)document_id;
     (void)who;
@@ -338,6 +338,17 @@ void gateway_trace_close(struct gateway_trace *t)
 {
     atomic_fetch_sub(&t->g->traces, 1);
     free(t);
+}
+
+bool gateway_alert_test(struct gateway *g, const char *who, struct arena *a,
+                        struct gateway_alert_try tries[GATEWAY_ALERT_CHANNELS], size_t *n,
+                        struct err *err)
+{
+    (void)a;
+    tries[0] = (struct gateway_alert_try) { "webhook", true, NULL };
+    tries[1] = (struct gateway_alert_try) { "mail", false, "no route" };
+    *n = 2;
+    return asked(g, err, "alert-test", who);
 }
 
 bool gateway_get_overview(struct gateway *g, struct arena *a, struct gateway_overview *out,

@@ -155,7 +155,9 @@ static void minutes_go_on_after_a_restart(void **state)
     struct fixture *f = *state;
     struct store_minute m[60];
     struct store_counts c;
-    int64_t now;
+    struct store_bad bad[8];
+    int64_t now, told = 0;
+    uint64_t lost;
 
     put_as(f, 1, false, "oftp2", DOC_RECEIVED);
     move_to(f, 1, DOC_PROCESSED);
@@ -175,8 +177,10 @@ static void minutes_go_on_after_a_restart(void **state)
         assert_int_equal(sum(m, COUNT_OF(m), OUTCOME_REJECTED), 1);
         assert_int_equal(sum(m, COUNT_OF(m), OUTCOME_FAILED_OUT), 0);
         fixture_reopen(f);
-        assert_ok(f, store_fill_minutes(f->s, &f->err));
-        assert_ok(f, store_fill_minutes(f->s, &f->err)); /* nothing twice */
+        assert_ok(f, store_fill_minutes(f->s, told, &f->err));
+        assert_ok(f, store_fill_minutes(f->s, told, &f->err)); /* nothing twice */
+        assert_int_equal(store_take_bad(f->s, bad, COUNT_OF(bad), &lost), told == 0 ? 2 : 0);
+        told = store_clock_ms();
     }
     put_as(f, 4, false, "oftp2", DOC_RECEIVED);
     store_get_counts(f->s, &c);
