@@ -137,6 +137,8 @@ const struct api_schema api_schemas[] = {
 
     { "Runtime", "name:s version:s pid:i endpoints:[Endpoint] admin:s~ admin_tls:b" },
     { "Endpoint", "protocol:s host:s port:i tls:b" },
+    { "AlertTest", "ok:b channels:[AlertTry]" },
+    { "AlertTry", "channel:s ok:b error:s~" },
     { "Overview", "name:s version:s ready:b now:t started:t listeners:ListenerCounts sessions:i as2_connections:i"
       " octets_in:i octets_out:i minutes:[Minute] failures_hour:Failures failures_day:Failures"
       " documents:StateCounts receipts_overdue:i certificates_expiring:[Expiring] jobs:JobCounts store:StoreCounts" },
