@@ -126,7 +126,7 @@ def test_killed_at_random_moments_no_message_is_lost_or_doubled(tmp_path, monkey
             assert not any(f.problem for f in feeders), [f.problem for f in feeders]
         for f in feeders:
             f.enough.set()
-            f.join(120)
+            f.join(waybill.patient(60))
             assert not f.is_alive() and f.problem is None, f.problem
         try:
             waybill.wait_until(lambda: settled(a) and settled(b), 90, 'all to settle', 0.2)

@@ -100,7 +100,7 @@ def operate(g, other, dice):
         elif what == 3:
             g.signal(signal.SIGHUP)
         elif what == 4:
-            assert g.request('POST', f'/api/v1/partners/{other.name}/test', timeout=30)[0] == 200
+            assert g.request('POST', f'/api/v1/partners/{other.name}/test')[0] == 200
         elif what == 5:
             g.request('POST', f'/api/v1/partners/{other.name}/call')
         else:
@@ -137,7 +137,7 @@ def test_the_books_balance(gateway):
     for t in feeders + workers:
         t.enough.set()
     for t in feeders + workers:
-        t.join(90 * waybill.slow())
+        t.join(waybill.patient(90))
         assert not t.is_alive() and t.problem is None, t.problem
     grown = {g.name: (memory[g.name], resident(g)) for g in (a, b)}
     print(f'memory in MB after a third and at the end: {grown}')

@@ -89,11 +89,12 @@ def test_a_process_that_was_cut_off_runs_again_and_is_told_so(plant, tmp_path):
     r = scene.Relation(plant, steps=[
         {'exec': {'command': ['/bin/sh', '-c',
                               f'cat > /dev/null; echo $WAYBILL_EXECUTION_REDELIVERED >> {out}; '
-                              'sleep 1']}}])
+                              f'until test -e {tmp_path}/go; do sleep 0.05; done']}}])
     with r.call() as me:
         assert me.send_file(b'octets').taken
         waybill.wait_until(out.exists, 10, 'the first run')
         plant.kill9()
+    (tmp_path / 'go').touch()
     plant.start()
     d = r.wait_document('processed')
     assert out.read_text().split() == ['false', 'true']

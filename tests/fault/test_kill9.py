@@ -82,7 +82,7 @@ class Feeder(threading.Thread):
         path = '/api/v1/documents?' + urllib.parse.urlencode({
             'partner': self.partner, 'name': 'LARGE' if large else 'ORDERS',
             'key': f'{self.gateway.name}-{n}'})
-        end = time.monotonic() + 60
+        end = time.monotonic() + waybill.patient(60)
         while True:
             try:
                 status, answer = self.gateway.request('POST', path, body)
@@ -209,7 +209,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(gateway):
         assert not any(f.problem for f in feeders), [f.problem for f in feeders]
     for f in feeders:
         f.enough.set()
-        f.join(120)
+        f.join(waybill.patient(60))
         assert not f.is_alive() and f.problem is None, f.problem
     try:
         waybill.wait_until(lambda: settled(a) and settled(b), 60, 'all to settle', 0.2)

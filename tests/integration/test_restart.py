@@ -290,7 +290,7 @@ def api_file(fmt):
 def test_we_go_on(plant, fmt, cmpr):
     """OFTP2-C101 OFTP2-C104: what we offer is no more than was sent; SFPAACNT decides; cut twice."""
     data, parameters, records = api_file(fmt)
-    with Server(f'O0013CUT{fmt}{cmpr}', 'PW', cmpr=cmpr, timeout=20 * waybill.slow()) as server:
+    with Server(f'O0013CUT{fmt}{cmpr}', 'PW', cmpr=cmpr) as server:
         r = Relation(plant, server=server)
         number = r.send(data, name='GOES-ON', **parameters)
         partial = None

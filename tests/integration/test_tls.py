@@ -71,7 +71,7 @@ def g(tls_gateway):
 
 def call(g, relation, context, port=None, **options):
     return Peer.connect('127.0.0.1', port or g.open_port, relation.code, relation.password,
-                        tls=context, timeout=20 * waybill.slow(), **options)
+                        tls=context, **options)
 
 
 def lines_since(g, start, pattern, timeout=10):

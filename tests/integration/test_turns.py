@@ -167,12 +167,13 @@ def test_turn_asked_for_when_a_receipt_waits(plant):
 
 def test_end_of_the_session_while_it_is_their_turn(plant, acme):
     """OFTP2-C94: what mere connection tests do."""
-    before = len(acme.gateway.log_lines('session.end'))
+    sessions_gone(plant)
+    before = len(plant.log_lines('session.end'))
     with acme.call() as me:
         me.send_esid()
         me.expect_closed()
-    lines = acme.log('session.end', 1)
-    assert ' info ' in lines[-1] and len(acme.gateway.log_lines('session.end')) == before + 1
+    lines = plant.wait_log('session.end', before + 1)
+    assert ' info ' in lines[-1] and len(lines) == before + 1
 
 
 @pytest.mark.parametrize('reason', [1, 2, 5, 8, 99, 77])
