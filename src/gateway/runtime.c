@@ -117,6 +117,7 @@ void gateway_stop(struct gateway *g)
         return;
     atomic_store(&g->ready, false);
     atomic_store(&g->stopping, true);
+    net_heed_now();
     if (g->store != NULL)
         store_wake(g->store);
     alerts_stop(g->alerts);
@@ -126,6 +127,7 @@ void gateway_stop(struct gateway *g)
     acceptor_stop(g->as2);
     wait_running(g, g->rt->runtime.stop_timeout_ms);
     atomic_store(&g->ending, true);
+    net_heed_now();
     wait_running(g, 3000);
     cut_sessions(g);
     caller_stop(g->caller);
@@ -170,6 +172,7 @@ bool gateway_ready(struct gateway *g)
 void gateway_request_stop(struct gateway *g)
 {
     atomic_store(&g->stop_requested, true);
+    net_heed_now();
 }
 
 bool gateway_stop_requested(struct gateway *g)

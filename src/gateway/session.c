@@ -341,11 +341,28 @@ static bool feed(struct session *s, struct span in, struct err *err)
     return true;
 }
 
-/* Reads once, for a slice of time at most, and acts on what came. *gone: the peer closed. */
+/* Waits for octets until the deadline, a stop, or, where the looks of step() may change something,
+ * for a slice of time. Nothing came: *n stays, with ETIMEDOUT or ECANCELED. */
+static bool await(struct session *s, uint8_t *buffer, uint64_t deadline, size_t *n,
+                  struct err *err)
+{
+    uint64_t slice = net_now_ms() + SESSION_SLICE_MS;
+    bool ok;
+
+    if (s->test || atomic_load(&s->g->stopping)) {
+        deadline = deadline < slice ? deadline : slice;
+        return conn_read(s->conn, (struct room) { buffer, READ_SIZE }, deadline, n, err);
+    }
+    (void)net_heed(&s->g->stopping);
+    ok = conn_read(s->conn, (struct room) { buffer, READ_SIZE }, deadline, n, err);
+    (void)net_heed(NULL);
+    return ok;
+}
+
+/* Reads once and acts on what came. *gone: the peer closed. */
 static bool take(struct session *s, uint8_t *buffer, bool *gone, struct err *err)
 {
     uint64_t now = net_now_ms(), deadline = oftp_session_deadline(s->oftp);
-    uint64_t slice = now + SESSION_SLICE_MS;
     struct oftp_event ev;
     size_t n = 0;
 
@@ -353,12 +370,8 @@ static bool take(struct session *s, uint8_t *buffer, bool *gone, struct err *err
         oftp_session_expire(s->oftp, now, &ev);
         return act(s, &ev, err);
     }
-    if (!conn_read(s->conn, (struct room) { buffer, READ_SIZE },
-                   deadline < slice ? deadline : slice, &n, err)) {
-        if (err->wire == ETIMEDOUT)
-            return true;
-        return false;
-    }
+    if (!await(s, buffer, deadline, &n, err))
+        return err->wire == ETIMEDOUT || err->wire == ECANCELED;
     *gone = n == 0;
     atomic_fetch_add(&s->octets_in, n);
     atomic_fetch_add(&s->g->n.octets_in, n);

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,9 +19,42 @@ enum { REFUSED_LINGER_MS = 300 }; /* so that a refused peer reads our alert, not
 
 static _Thread_local const atomic_bool *heeded;
 
-void net_heed(const atomic_bool *stop)
+/* Readable for ever once it was rung. A thread that looked at its flag every tenth of a second would
+ * be cheap; thousands of them, one for each idle connection, take half a processor. */
+static struct {
+    pthread_once_t once;
+    int fd; /* -1: there is none */
+    atomic_bool rung;
+} bell = { .once = PTHREAD_ONCE_INIT, .fd = -1 };
+
+static void bell_make(void)
 {
+    bell.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+/* -1 when it was rung, or cannot be had. */
+static int bell_fd(void)
+{
+    (void)pthread_once(&bell.once, bell_make);
+    return atomic_load(&bell.rung) ? -1 : bell.fd;
+}
+
+void net_heed_now(void)
+{
+    uint64_t one = 1;
+    int fd = bell_fd();
+
+    atomic_store(&bell.rung, true);
+    if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+        return; /* they look by themselves a little later */
+}
+
+const atomic_bool *net_heed(const atomic_bool *stop)
+{
+    const atomic_bool *before = heeded;
+
     heeded = stop;
+    return before;
 }
 
 bool net_stopped(struct err *err)
@@ -33,17 +67,20 @@ bool net_stopped(struct err *err)
 
 bool net_wait(int fd, short events, uint64_t since_ms, uint64_t deadline, struct err *err)
 {
-    struct pollfd p = { .fd = fd, .events = events };
+    struct pollfd p[2] = { { .fd = fd, .events = events }, { .fd = -1, .events = POLLIN } };
 
     for (;;) {
         uint64_t now = net_now_ms();
-        uint64_t left = deadline > now ? deadline - now : 0;
+        uint64_t left = deadline > now ? deadline - now : 0, look;
         int n;
 
-        if (heeded != NULL && left > HEED_MS)
-            left = HEED_MS;
-        n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
-        if (n > 0)
+        if (heeded != NULL) {
+            p[1].fd = bell_fd();
+            look = p[1].fd < 0 ? HEED_MS : HEED_BELL_MS;
+            left = left > look ? look : left;
+        }
+        n = poll(p, 2, left > INT_MAX ? INT_MAX : (int)left);
+        if (n > 0 && p[0].revents != 0)
             return true;
         if (net_stopped(err))
             return false;

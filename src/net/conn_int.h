@@ -57,7 +57,10 @@ MUST_CHECK bool conn_new(int fd, struct conn **out, struct err *err);
 MUST_CHECK bool conn_tls_start(struct conn *c, struct tls *tls, const char *host,
                                const char *verify_name, uint64_t deadline, struct err *err);
 
-enum { HEED_MS = 100 }; /* between looks at the flag of net_heed */
+enum { /* between looks at the flag of net_heed */
+       HEED_MS = 100,
+       HEED_BELL_MS = 5000, /* while net_heed_now() would tell */
+};
 /* Whether it is set. */
 bool net_stopped(struct err *err);
 /* Waits for POLLIN or POLLOUT. since_ms: when the caller began to wait, for the text. */

@@ -9,7 +9,6 @@ enum {
     LINGER_MS = 2000,        /* for the client to read a last answer and close */
     LINGER_UNREAD_MS = 5000, /* the same when it still sends its body */
     WINDOW_MS = 60 * 1000,   /* over which the rate of a body is averaged */
-    STOP_LOOK_MS = 200,      /* between looks at options.stop */
 };
 
 uint64_t http_exchange_until(const struct http_exchange *x)
@@ -226,21 +225,17 @@ static bool head_read(struct http_exchange *x, bool begun, uint64_t deadline, si
                       struct err *err)
 {
     struct room room = http_parse_room(&x->parse);
-    const atomic_bool *stop = begun ? NULL : x->options.stop;
+    const atomic_bool *stop = begun ? NULL : x->options.stop, *before;
+    bool ok;
 
-    while (stop != NULL && !atomic_load(stop)) {
-        uint64_t look = net_now_ms() + STOP_LOOK_MS;
-
-        if (look > deadline)
-            break;
-        if (conn_read(x->c, room, look, n, err))
-            return true;
-        if (err->wire != ETIMEDOUT)
-            return false;
-    }
-    if (stop != NULL && atomic_load(stop))
+    if (stop == NULL)
+        return conn_read(x->c, room, deadline, n, err);
+    if (atomic_load(stop))
         return FAIL(err, FAIL_AGAIN, ECANCELED, "no more requests are taken");
-    return conn_read(x->c, room, deadline, n, err);
+    before = net_heed(stop);
+    ok = conn_read(x->c, room, deadline, n, err);
+    (void)net_heed(before);
+    return ok;
 }
 
 /* Reads one head. False: no further request will be served. *said_bye: the client closed, or

@@ -16,8 +16,12 @@ uint64_t net_now_ms(void);
 /* Milliseconds since 1970 UTC. */
 int64_t net_wall_ms(void);
 /* From here on waits of this thread for a peer or the name service end early, with FAIL_AGAIN and
- * ECANCELED, when *stop becomes true. NULL: no more. Borrowed until then. */
-void net_heed(const atomic_bool *stop);
+ * ECANCELED, when *stop becomes true. NULL: no more. Borrowed until then. Gives what was heeded
+ * before. */
+const atomic_bool *net_heed(const atomic_bool *stop);
+/* To be called after such a flag was set: all who heed one look at once (else within seconds). For
+ * the first time; from then on they look every 100 ms. */
+void net_heed_now(void);
 /* "2026-11-21T10:15:00.123Z" into text[25]. */
 void net_time_text(int64_t wall_ms, char text[25]);
 

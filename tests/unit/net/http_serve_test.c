@@ -312,6 +312,7 @@ static void test_a_stop_ends_idle_connections_only(void **state)
     (void)poll(NULL, 0, 50);
     from = net_now_ms();
     atomic_store(&stop, true);
+    net_heed_now();
     assert_string_equal(raw_hear(fd, NULL), "");
     assert_in_range(net_now_ms() - from, 0, SOON_MS / 2);
     finish(&s, fd);
