@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of Debian's packages. Does nothing, quickly, when all is there.
 #   scripts/install-deps.sh [GROUP...]      default: build; console is what the web console is built
-#   with, browser what its tests take; the others: test, check, interop, fuzz
+#   with, browser what its tests take; the others: pictures, test, check, interop, fuzz
 set -euo pipefail
 
 packages() {
@@ -16,6 +16,7 @@ packages() {
         echo $(command -v node >/dev/null && command -v npm >/dev/null || echo nodejs npm)
         ;;
     browser) echo chromium fonts-inter ;;
+    pictures) echo python3-pil ;;
     test) echo libcmocka-dev python3-pytest python3-jsonschema git ;;
     check) echo clang-14 clang-format-14 git python3 ;;
     interop)
@@ -28,7 +29,7 @@ packages() {
     soak) echo python3-matplotlib ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     *)
-        echo "install-deps: no group $1 (build, console, browser, test, check, interop, fuzz)" >&2
+        echo "install-deps: no group $1 (build, console, browser, pictures, test, check, interop, fuzz)" >&2
         exit 2
         ;;
     esac

@@ -6,6 +6,7 @@
 #include "store/access.h"
 
 #include <stdlib.h>
+#include <strings.h>
 #include <zlib.h>
 
 #define PREFIX "/console/"
@@ -54,23 +55,38 @@ static const struct console_asset *asset_of(const char *name)
     return NULL;
 }
 
-/* Whether the list of an If-None-Match or Accept-Encoding has this member. */
-static bool has(const char *list, const char *member)
+/* The end of a list's member, which begins at p; its parameters belong to it. */
+static const char *member_end(const char *p)
 {
-    size_t n = strlen(member);
+    return p + strcspn(p, ",");
+}
 
-    while (list != NULL && *list != '\0') {
-        size_t len;
+/* Whether one of the ETags of an If-None-Match is this one; weak ones count. */
+static bool has_etag(const char *list, const char *etag)
+{
+    size_t n = strlen(etag);
+
+    for (; list != NULL && *list != '\0'; list = member_end(list)) {
+        list += strspn(list, " \t,");
+        if (strncmp(list, "W/", 2) == 0)
+            list += 2;
+        if (strncmp(list, etag, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether an Accept-Encoding takes gzip (RFC 9110 12.5.3); q=0 is that it does not. */
+static bool takes_gzip(const char *list)
+{
+    for (; list != NULL && *list != '\0'; list = member_end(list)) {
+        const char *q;
 
         list += strspn(list, " \t,");
-        len = strcspn(list, ",");
-        if (strncmp(list, "W/", 2) == 0) {
-            list += 2;
-            len -= 2;
-        }
-        if (len >= n && strncmp(list, member, n) == 0 && strcspn(list, "; \t,") == n)
-            return strstr(list, "q=0") == NULL || strcspn(list, ";") >= len;
-        list += len;
+        if (strncasecmp(list, "gzip", 4) != 0 || strchr("; \t,", list[4]) == NULL)
+            continue;
+        q = strstr(list, "q=");
+        return q == NULL || q > member_end(list) || strtod(q + 2, NULL) > 0;
     }
     return false;
 }
@@ -97,14 +113,14 @@ static uint8_t *opened(const struct console_asset *a)
 
 static void send_asset(struct api_call *c, const struct console_asset *a)
 {
-    bool zip = has(http_header(c->r, "Accept-Encoding"), "gzip");
+    bool zip = takes_gzip(http_header(c->r, "Accept-Encoding"));
     const char *extra = arena_printf(
         &c->r->arena, "ETag: %s\r\nVary: Accept-Encoding\r\nCache-Control: %s\r\n%s%s", a->etag,
         a->fixed ? "public, max-age=31536000, immutable" : "no-cache", strict,
         zip ? "Content-Encoding: gzip\r\n" : "");
     uint8_t *out = NULL;
 
-    if (has(http_header(c->r, "If-None-Match"), a->etag)) {
+    if (has_etag(http_header(c->r, "If-None-Match"), a->etag)) {
         send_octets(c, 304, NULL, extra, span_of(NULL, 0));
     } else if (zip) {
         send_octets(c, 200, a->type, extra, span_of(a->octets, a->n));
