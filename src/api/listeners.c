@@ -1,6 +1,20 @@
 /* Listeners: their state, and pause, resume, restart. */
 #include "api/api_int.h"
 
+static void put_error(struct json_out *o, const struct gateway_listener *l)
+{
+    struct json_out error = json_out_object();
+
+    if (l->error_ms == 0) {
+        json_out_free(&error);
+        json_put_text(o, "last_error", NULL);
+        return;
+    }
+    json_put_text(&error, "text", l->last_error);
+    json_put_time(&error, "at", l->error_ms);
+    json_put(o, "last_error", error);
+}
+
 static struct json_out listener(const struct gateway_listener *l)
 {
     struct json_out o = json_out_object();
@@ -17,6 +31,8 @@ static struct json_out listener(const struct gateway_listener *l)
     json_put_count(&o, "documents", l->documents);
     json_put_count(&o, "failures", l->failures);
     json_put_time(&o, "last", l->last_ms);
+    json_put_time(&o, "since", l->since_ms);
+    put_error(&o, l);
     return o;
 }
 

@@ -195,7 +195,8 @@ const struct api_schema api_schemas[] = {
 
     { "Listeners", "listeners:[Listener]" },
     { "Listener", "name:s server:s state:ListenerState reason:s from:s to:s from_name:s to_name:s version:i"
-      " documents:i failures:i last:t~" },
+      " documents:i failures:i last:t~ since:t~ last_error:ListenerError~" },
+    { "ListenerError", "text:s at:t" },
     { "ListenerState", "=listening|paused|errored" },
     { "ListenerAction", "=pause|resume|restart" },
 

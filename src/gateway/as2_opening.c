@@ -450,6 +450,7 @@ void as2_in_told(const struct as2_in *in)
         return;
     }
     atomic_fetch_add(&in->g->n.refused, 1);
+    gateway_listener_error(in->g, in->l->name, in->why.text);
     log_event(LOG_ERROR, "as2.message.refused", "partner", in->d.partner, "document",
               log_num(in->d.id), "listener", in->l->name, "message_id", message_id,
               "disposition", as2_fault_disposition(in->fault), "reason", in->why.text,

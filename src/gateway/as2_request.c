@@ -77,35 +77,41 @@ static bool basic_fits(const struct as2_side *side, const char *header)
     return fits;
 }
 
+static void refuse_side(struct gateway *g, struct http_request *r, const char *listener,
+                        int status, const char *extra, const char *reason, const char *look_at)
+{
+    as2_refuse(g, r, status, "", extra, reason, look_at);
+    gateway_listener_error(g, listener, reason);
+}
+
 /* Address, client certificate and password of this side; answers when they do not fit. */
 static bool admitted(struct gateway *g, struct http_request *r, const struct as2_side *side,
                      const char *listener, struct as2_head *head)
 {
     if (!ip_filter_allows(side->cfg->ip_filter, r->address)) {
-        as2_refuse(g, r, 403, "", NULL, "the address is not among those agreed",
-                   "from.ip_filter");
+        refuse_side(g, r, listener, 403, NULL, "the address is not among those agreed",
+                    "from.ip_filter");
         return false;
     }
     if (side->cfg->client_ssl_certificate != NULL) {
         if (!certificate_shown(side->client_ssl, r->certificate)) {
-            as2_refuse(g, r, 403, "", NULL,
-                       r->certificate == NULL
-                           ? "no client certificate was shown, and one is agreed"
-                           : "the client certificate is not the one agreed for this AS2-From",
-                       "from.client_ssl_certificate");
+            refuse_side(g, r, listener, 403, NULL,
+                        r->certificate == NULL
+                            ? "no client certificate was shown, and one is agreed"
+                            : "the client certificate is not the one agreed for this AS2-From",
+                        "from.client_ssl_certificate");
             return false;
         }
         head->authenticated = true;
     }
     if (side->username != NULL) {
         if (!basic_fits(side, http_header(r, "Authorization"))) {
-            as2_refuse(g, r, 401, "", "WWW-Authenticate: Basic realm=\"AS2\"\r\n",
-                       "user name and password are missing or wrong", "from.username");
+            refuse_side(g, r, listener, 401, "WWW-Authenticate: Basic realm=\"AS2\"\r\n",
+                        "user name and password are missing or wrong", "from.username");
             return false;
         }
         head->authenticated = true;
     }
-    (void)listener;
     return true;
 }
 

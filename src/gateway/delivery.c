@@ -278,6 +278,7 @@ static void refuse_document(struct gateway *g, const struct job *j, const struct
               NULL);
     atomic_fetch_add(&g->n.refused, 1);
     gateway_count_document(g, d->listener, true);
+    gateway_listener_error(g, d->listener, why->text);
     if (b == NULL)
         return;
     store_set_state(b, d->id, DOC_BIT(DOC_RECEIVED), DOC_REFUSED, now, "refused", why->text,
@@ -386,8 +387,10 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
     log_event(LOG_ERROR, "document.failed", "document", log_num(d->id), "listener", d->listener,
               "name", d->name, "reason", reason, NULL);
     atomic_fetch_add(&g->n.failed, 1);
-    if (d->listener != NULL)
+    if (d->listener != NULL) {
         gateway_count_document(g, d->listener, true);
+        gateway_listener_error(g, d->listener, reason);
+    }
     if (b == NULL) {
         (void)job_commit(g, b, j, "a failed document");
         return;

@@ -16,6 +16,58 @@ struct snapshot *gateway_snapshot(struct gateway *g)
     return sn;
 }
 
+/* g->lock is held. NULL: memory is out. */
+static struct listener_counts *counts_of(struct gateway *g, const char *listener)
+{
+    struct listener_counts *c;
+
+    for (c = g->counts; c != NULL && strcmp(c->name, listener) != 0; c = c->next)
+        ;
+    if (c == NULL && (c = calloc(1, sizeof(*c))) != NULL) {
+        (void)text_copy(c->name, sizeof(c->name), listener);
+        c->next = g->counts;
+        g->counts = c;
+    }
+    return c;
+}
+
+void gateway_listener_error(struct gateway *g, const char *listener, const char *text)
+{
+    struct listener_counts *c;
+
+    pthread_mutex_lock(&g->lock);
+    c = listener == NULL || *listener == '\0' ? NULL : counts_of(g, listener);
+    if (c != NULL) {
+        c->error_ms = net_wall_ms();
+        (void)text_copy(c->last_error, sizeof(c->last_error), text == NULL ? "" : text);
+    }
+    pthread_mutex_unlock(&g->lock);
+}
+
+void gateway_code_error(struct gateway *g, const struct snapshot *sn, const char *code,
+                        const char *text)
+{
+    for (size_t i = 0; i < sn->listeners_n; i++) {
+        const struct listener *l = &sn->listeners[i];
+
+        if (l->as2 == NULL && l->from.code != NULL && strcmp(l->from.code, code) == 0)
+            gateway_listener_error(g, l->name, text);
+    }
+}
+
+static void state_begins(struct gateway *g, const struct listener *l)
+{
+    struct listener_counts *c;
+
+    pthread_mutex_lock(&g->lock);
+    c = counts_of(g, l->name);
+    if (c != NULL)
+        c->since_ms = net_wall_ms();
+    pthread_mutex_unlock(&g->lock);
+    if (l->state == LISTENER_ERRORED)
+        gateway_listener_error(g, l->name, l->reason);
+}
+
 void gateway_swap(struct gateway *g, struct snapshot *sn)
 {
     struct snapshot *old;
@@ -28,6 +80,9 @@ void gateway_swap(struct gateway *g, struct snapshot *sn)
         const struct listener *l = &sn->listeners[i];
         const struct listener *was = old == NULL ? NULL : snapshot_listener(old, l->name);
 
+        if (was == NULL || was->state != l->state ||
+            (l->state == LISTENER_ERRORED && was->version != l->version))
+            state_begins(g, l);
         if (l->state == LISTENER_ERRORED &&
             (was == NULL || was->state != LISTENER_ERRORED || was->version != l->version))
             log_event(LOG_ERROR, "listener.errored", "listener", l->name, "reason", l->reason,
@@ -379,13 +434,7 @@ void gateway_count_document(struct gateway *g, const char *listener, bool failed
     struct listener_counts *c;
 
     pthread_mutex_lock(&g->lock);
-    for (c = g->counts; c != NULL && strcmp(c->name, listener) != 0; c = c->next)
-        ;
-    if (c == NULL && (c = calloc(1, sizeof(*c))) != NULL) {
-        (void)text_copy(c->name, sizeof(c->name), listener);
-        c->next = g->counts;
-        g->counts = c;
-    }
+    c = counts_of(g, listener);
     if (c != NULL && failed) {
         c->failures++;
     } else if (c != NULL) {
@@ -426,6 +475,9 @@ bool gateway_listeners(struct gateway *g, struct arena *a, struct gateway_listen
                 out->documents = c->documents;
                 out->failures = c->failures;
                 out->last_ms = c->last_ms;
+                out->since_ms = c->since_ms;
+                out->error_ms = c->error_ms;
+                out->last_error = arena_text(a, c->last_error);
             }
         pthread_mutex_unlock(&g->lock);
     }

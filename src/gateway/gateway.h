@@ -66,6 +66,11 @@ struct gateway_listener {
     int64_t version;
     uint64_t documents, failures; /* since the runtime started */
     int64_t last_ms;              /* last document; 0: none    */
+    int64_t since_ms;             /* in this state; the start of the runtime at the earliest */
+    /* What went wrong last: why it is errored, or a refusal or failure of a session, request or
+     * document since the start. error_ms 0: nothing did. */
+    const char *last_error;
+    int64_t error_ms;
 };
 MUST_CHECK bool gateway_listeners(struct gateway *g, struct arena *a,
                                   struct gateway_listener **list, size_t *n, struct err *err);

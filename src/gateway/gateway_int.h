@@ -58,6 +58,9 @@ struct listener_counts {
     char name[65];
     uint64_t documents, failures;
     int64_t last_ms;
+    int64_t since_ms;     /* in its state */
+    int64_t error_ms;     /* 0: there was none */
+    char last_error[300]; /* of a session, a request or a document */
     struct listener_counts *next;
 };
 
@@ -109,6 +112,11 @@ bool gateway_apply_locked(struct gateway *g, struct span yaml, const char *file,
                           const char *who, struct arena *a, struct gateway_applied **list,
                           size_t *n, struct config_problems *ps, struct err *err);
 void gateway_count_document(struct gateway *g, const char *listener, bool failed);
+/* The last thing that went wrong with a listener, for who asks how it is doing. */
+void gateway_listener_error(struct gateway *g, const char *listener, const char *text);
+/* The same for all OFTP2 listeners of a partner's code. */
+void gateway_code_error(struct gateway *g, const struct snapshot *sn, const char *code,
+                        const char *text);
 /* A date and time this run of the program has not given before: SFIDDATE and SFIDTIME. Whether
  * an earlier run did, or local time before the clocks went back, only the store knows. */
 void gateway_stamp(struct gateway *g, char date[9], char time[11]);

@@ -226,6 +226,8 @@ static bool answer_no(struct session *s, const struct oftp_sfid *f, const struct
                   s->partner_name, "dsn", copy.dsn, "orig", copy.orig, "dest", copy.dest,
                   "sfna", log_num(v->reason), "retry", v->retry ? "Y" : "N", "reason", v->text,
                   "look_at", v->look_at, NULL);
+        if (s->logon != NULL)
+            gateway_listener_error(s->g, s->logon->name, v->text);
         (void)record_refusal(s, &copy, "SFNA", v->reason, v->text, original);
     }
     return oftp_session_refuse_file(s->oftp, v->reason, v->retry, v->text, err);

@@ -95,6 +95,7 @@ static void refuse_logon(struct session *s, int reason, const char *code, const 
     atomic_fetch_add(&s->g->n.logons_refused, 1);
     log_event(LOG_WARN, "oftp2.logon.refused", "address", conn_peer(s->conn), "code", code,
               "esid", log_num(reason), "reason", told, "look_at", look_at, NULL);
+    gateway_code_error(s->g, s->snap, code, told);
     s->refused_once = true;
     oftp_session_abort(s->oftp, reason, told);
 }
@@ -422,6 +423,8 @@ static void log_end(struct session *s)
         return;
     if (bad)
         atomic_fetch_add(&s->g->n.sessions_failed, 1);
+    if (bad && s->logon != NULL)
+        gateway_listener_error(s->g, s->logon->name, s->end_text);
     log_event(bad ? LOG_WARN : LOG_INFO, "oftp2.session.end", "session", log_num(s->id),
               "partner", s->partner_name[0] != '\0' ? s->partner_name : NULL, "address",
               conn_peer(s->conn), "octets_in", log_num((long long)atomic_load(&s->octets_in)),
