@@ -22,7 +22,7 @@ enum {
 struct pair {
     char own[OFTP_CODE + 1], peer[OFTP_CODE + 1];
     int failures;
-    int64_t next_ms; /* not called before, after a failure */
+    int64_t next_ms; /* not called before, after a failure; this and the next by net_now_ms */
     int64_t polled_ms;
     bool calling; /* a call is under way                */
     bool now;     /* an operator asked for a call       */
@@ -60,7 +60,7 @@ static struct pair *pair_of(struct caller *c, const char *own, const char *peer)
         return NULL;
     (void)text_copy(p->own, sizeof(p->own), own);
     (void)text_copy(p->peer, sizeof(p->peer), peer);
-    p->polled_ms = net_wall_ms();
+    p->polled_ms = (int64_t)net_now_ms();
     p->next = c->pairs;
     c->pairs = p;
     return p;
@@ -188,7 +188,7 @@ static bool note_failure(const struct call *call, const char *why)
     pthread_mutex_lock(&c->lock);
     failures = ++call->pair->failures;
     used_up = limit != 0 && (uint32_t)failures >= limit;
-    call->pair->next_ms = outgoing_backoff(call->partner, failures, net_wall_ms());
+    call->pair->next_ms = outgoing_backoff(call->partner, failures, (int64_t)net_now_ms());
     if (used_up)
         call->pair->failures = 0;
     pthread_mutex_unlock(&c->lock);
@@ -271,7 +271,8 @@ static void consider(struct caller *c, struct snapshot *sn, const char *own, con
     pair = pair_of(c, own, peer);
     if (pair == NULL || pair->calling)
         return;
-    if (pair->now || (due && pair->next_ms <= net_wall_ms() && !session_with(c->g, own, peer)))
+    if (pair->now ||
+        (due && pair->next_ms <= (int64_t)net_now_ms() && !session_with(c->g, own, peer)))
         (void)start_call(c, pair, sn, p);
 }
 
@@ -307,7 +308,7 @@ static const struct identity *default_identity(const struct snapshot *sn,
 
 static void call_by_schedule(struct caller *c, struct snapshot *sn)
 {
-    int64_t now = net_wall_ms();
+    int64_t now = (int64_t)net_now_ms();
 
     pthread_mutex_lock(&c->lock);
     for (size_t i = 0; i < sn->partners_n; i++) {
@@ -367,7 +368,7 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
     int64_t now = net_wall_ms();
     uint64_t least = UINT64_MAX;
 
-    c->overdue_ms = now + OVERDUE_MS;
+    c->overdue_ms = (int64_t)net_now_ms() + OVERDUE_MS;
     for (size_t i = 0; i < sn->partners_n; i++) {
         uint64_t t = sn->partners[i].cfg->receipt_timeout_ms;
 
@@ -375,7 +376,7 @@ static void find_overdue(struct caller *c, struct snapshot *sn)
             least = t;
     }
     if (least < (uint64_t)OVERDUE_MS)
-        c->overdue_ms = now + (int64_t)least;
+        c->overdue_ms = (int64_t)net_now_ms() + (int64_t)least;
     if (least != UINT64_MAX &&
         store_find_unanswered(c->g->store, now - (int64_t)least, &a, &list, &n, &err))
         for (size_t i = 0; i < n; i++) {
@@ -457,7 +458,7 @@ static void *caller_thread(void *arg)
         call_for_jobs(c, sn);
         call_by_schedule(c, sn);
         watch_look(watch, sn);
-        if (net_wall_ms() >= c->overdue_ms) {
+        if ((int64_t)net_now_ms() >= c->overdue_ms) {
             find_overdue(c, sn);
             drop_old_partials(c);
         }

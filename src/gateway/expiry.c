@@ -23,7 +23,7 @@ struct said {
 
 struct watch {
     struct gateway *g;
-    int64_t next_ms;            /* when to look again */
+    int64_t next_ms;            /* when to look again; by net_now_ms */
     int64_t trust_ms;           /* when chains are built again */
     const struct snapshot *was; /* only compared: what was looked at last */
     struct said *said;
@@ -197,10 +197,10 @@ void watch_look(struct watch *w, const struct snapshot *sn)
     const char *why = NULL;
     bool chains = false;
 
-    if (w == NULL || (sn == w->was && now_ms < w->next_ms))
+    if (w == NULL || (sn == w->was && (int64_t)net_now_ms() < w->next_ms))
         return;
     w->was = sn;
-    w->next_ms = now_ms + (int64_t)w->g->rt->runtime.crl_check_ms;
+    w->next_ms = (int64_t)net_now_ms() + (int64_t)w->g->rt->runtime.crl_check_ms;
     for (size_t i = 0; i < sn->certificates_n; i++) {
         const struct certificate *c = &sn->certificates[i];
 

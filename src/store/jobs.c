@@ -5,7 +5,10 @@
  * (a leased job is due when its lease ends) and, of these, the ones due at `horizon_ms` or
  * before by id. So: a job is in `ready` if, and only if, it is due by its group's horizon.
  * The horizon follows the caller's clock, back as well as forth. Taking the oldest due job
- * costs one look per group, whatever the number of jobs. */
+ * costs one look per group, whatever the number of jobs.
+ *
+ * All times in here are what the wall clock would show had nobody set it since the start: a clock
+ * that goes back a day puts nothing off for a day. */
 #include "store/sqlite_int.h"
 #include "store/tree.h"
 
@@ -42,6 +45,7 @@ struct waiter {
 
 struct job_index {
     pthread_mutex_t lock;
+    struct steady clock;
     uint64_t rings[JOB_KINDS], rings_all; /* the latter count for every kind */
     struct waiter *waiting;
     struct tree_node *jobs;
@@ -66,6 +70,7 @@ struct job_index *job_index_new(void)
     if (ix == NULL)
         return NULL;
     pthread_mutex_init(&ix->lock, NULL);
+    steady_start(&ix->clock);
     return ix;
 }
 
@@ -222,7 +227,7 @@ static struct open_job *make(struct job_index *ix, const struct job *j)
     if (open == NULL || (unsigned)j->kind >= JOB_KINDS)
         goto out;
     open->by_id.id = open->by_due.id = open->by_ready.id = j->id;
-    open->not_before_ms = j->not_before_ms;
+    open->not_before_ms = steady_time(&ix->clock, j->not_before_ms);
     open->since_ms = store_clock_ms();
     open->group = group_of(ix, j->kind, j->own, j->peer);
     if (open->group != NULL)
@@ -316,8 +321,14 @@ bool job_index_load(struct job_index *ix, struct conn *c, struct err *err)
             .peer = (const char *)sqlite3_column_text(q.st, 3),
             .not_before_ms = col_int(&q, 4),
         };
-        struct open_job *j = make(ix, &row);
+        int64_t last = col_int(&q, 6), now = store_clock_ms();
+        struct open_job *j;
 
+        /* Its document changed later than now: the clock was set back since, and so is what it
+         * says of when to try again. */
+        if (last > now)
+            row.not_before_ms -= last - now;
+        j = make(ix, &row);
         ok = j != NULL;
         if (ok && col_int(&q, 5) != 0)
             j->since_ms = col_int(&q, 5);
@@ -362,6 +373,7 @@ static int64_t lease_one(struct job_index *ix, unsigned kinds, const char *own,
     int64_t id = 0;
 
     pthread_mutex_lock(&ix->lock);
+    now_ms = steady_time(&ix->clock, now_ms);
     best = oldest(ix, kinds, own, peer, after_id, now_ms);
     if (best != NULL) {
         id = best->id;
@@ -377,7 +389,8 @@ bool store_job_waits(struct store *s, unsigned kinds, const char *own, const cha
     bool waits;
 
     pthread_mutex_lock(&s->jobs->lock);
-    waits = oldest(s->jobs, kinds, own, peer, after_id, now_ms) != NULL;
+    waits = oldest(s->jobs, kinds, own, peer, after_id, steady_time(&s->jobs->clock, now_ms)) !=
+            NULL;
     pthread_mutex_unlock(&s->jobs->lock);
     return waits;
 }
@@ -461,21 +474,22 @@ void store_hold_job(struct store *s, int64_t job_id, int64_t until_ms)
     pthread_mutex_lock(&ix->lock);
     j = find(ix, job_id);
     if (j != NULL)
-        set_due(j, until_ms);
+        set_due(j, steady_time(&ix->clock, until_ms));
     pthread_mutex_unlock(&ix->lock);
 }
 
 /* ---- looking ---------------------------------------------------------------------------- */
 
-static bool add_pair(struct list *l, const struct group *g)
+static bool add_pair(struct list *l, const struct group *g, int64_t set_ms)
 {
+    int64_t due_ms = tree_first(g->due)->key + set_ms;
     struct job *j = l->items;
 
     for (size_t i = 0; i < l->n; i++) {
         if (!same(j[i].own, g->own) || !same(j[i].peer, g->peer))
             continue;
-        if (tree_first(g->due)->key < j[i].not_before_ms)
-            j[i].not_before_ms = tree_first(g->due)->key;
+        if (due_ms < j[i].not_before_ms)
+            j[i].not_before_ms = due_ms;
         return true;
     }
     j = list_add(l);
@@ -484,7 +498,7 @@ static bool add_pair(struct list *l, const struct group *g)
     j->kind = g->kind;
     j->own = arena_text(l->a, g->own);
     j->peer = arena_text(l->a, g->peer);
-    j->not_before_ms = tree_first(g->due)->key;
+    j->not_before_ms = due_ms;
     return true;
 }
 
@@ -492,13 +506,15 @@ bool store_job_pairs(struct store *s, unsigned kinds, struct arena *a, struct jo
                      size_t *n, struct err *err)
 {
     struct list l = { .a = a, .item = sizeof(**list) };
+    int64_t set_ms;
 
     pthread_mutex_lock(&s->jobs->lock);
+    set_ms = steady_set_ms(&s->jobs->clock);
     for (int kind = 0; kind < JOB_KINDS; kind++) {
         struct group *g = ((kinds >> kind) & 1) != 0 ? s->jobs->kinds[kind] : NULL;
 
         for (; g != NULL; g = g->next_of_kind)
-            if (g->due != NULL && !add_pair(&l, g))
+            if (g->due != NULL && !add_pair(&l, g, set_ms))
                 break;
     }
     pthread_mutex_unlock(&s->jobs->lock);
@@ -516,6 +532,7 @@ bool store_next_due(struct store *s, unsigned kinds, int64_t now_ms, int64_t *in
 
     (void)err;
     pthread_mutex_lock(&s->jobs->lock);
+    now_ms = steady_time(&s->jobs->clock, now_ms);
     for (int kind = 0; kind < JOB_KINDS; kind++) {
         struct group *g = ((kinds >> kind) & 1) != 0 ? s->jobs->kinds[kind] : NULL;
 

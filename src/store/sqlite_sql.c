@@ -294,13 +294,15 @@ const char *const query_text[QUERIES] = {
                         " WHERE id >= (SELECT coalesce(min(block), 0) << 10 FROM period"
                         " WHERE last_ms >= ?1) AND created_ms >= ?1 AND created_ms < ?2"
                         " ORDER BY id DESC LIMIT ?3",
-    [Q_NEWEST_IN_STATE] = "SELECT outbound, changed_ms, id FROM document WHERE id IN (" OF_STATE(
-        "?1", "ORDER BY id DESC LIMIT ?2") ") ORDER BY id DESC LIMIT ?2",
+    [Q_NEWEST_IN_STATE] =
+        "SELECT outbound, changed_ms, id FROM document WHERE id IN (" OF_STATE(
+            "?1", "ORDER BY id DESC LIMIT ?2") ") ORDER BY id DESC LIMIT ?2",
     [Q_GET_JOB] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
     [Q_JOBS] = "SELECT " JOB_COLUMNS " FROM job ORDER BY id",
     [Q_JOBS_OF] = "SELECT " JOB_COLUMNS " FROM job WHERE document_id = ?1 ORDER BY id",
     [Q_OPEN_JOBS] = "SELECT job.id, kind, job.own, job.peer, not_before_ms,"
-                    " created_ms FROM job LEFT JOIN document ON document.id = document_id"
+                    " created_ms, max(created_ms, changed_ms)"
+                    " FROM job LEFT JOIN document ON document.id = document_id"
                     " ORDER BY job.id",
     [Q_FILES_BETWEEN] = "SELECT id, raw_kind, opened_kind FROM document"
                         " INDEXED BY document_file WHERE (raw_kind = 2 OR opened_kind = 2)"

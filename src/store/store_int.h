@@ -161,6 +161,23 @@ enum {
 /* Milliseconds since 1970, by the system's clock. */
 int64_t store_clock_ms(void);
 
+/* steady.c: a clock that shows what the wall clock would had nobody set it since steady_start. One
+ * thread at a time. */
+enum { STEADY_KNOWN = 8 };
+struct steady {
+    int64_t first_ms; /* the wall clock against the time since boot */
+    struct {
+        int64_t set_ms, seen_ms; /* how far it was set; when that was seen last, 0: never */
+    } known[STEADY_KNOWN];
+    size_t now; /* which of these it is */
+};
+void steady_start(struct steady *s);
+/* How far the wall clock is set now, forth or back. */
+int64_t steady_set_ms(struct steady *s);
+/* A time of the wall clock by the steady one. It may have been read just before the clock was set:
+ * of what it can mean it is what is nearest. */
+int64_t steady_time(struct steady *s, int64_t wall_ms);
+
 /* ---- parts ------------------------------------------------------------------------------- */
 
 /* recovery.c. The lock keeps a second runtime out; it ends with the process. */

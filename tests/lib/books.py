@@ -70,7 +70,7 @@ class Books:
         self.inbox.mkdir(parents=True)
         self.as2_peer = as2.Peer('Partner', as2_scene.keys('partner'), as2_scene.OWN,
                                  as2_scene.keys('us').cert)
-        self.stopping = False
+        self.stopping = self.closed = False     # closed: the partner answers nobody
         self._forget()
         self.as2_server = as2.Partner(self.as2_peer)
         self._take = self.as2_server._take
@@ -279,6 +279,9 @@ class Books:
                 me = self.server.accept(timeout=0.2)
             except (oftp.Silent, OSError):
                 continue
+            if self.closed:
+                me.close()
+                continue
             with self.lock:
                 self.sessions += 1
             try:
@@ -294,6 +297,8 @@ class Books:
                     self.sessions -= 1
 
     def _as2_message(self, request):
+        if self.closed:
+            return as2.Answer(503)
         answer = self._take(request)
         got = self.as2_server.messages.get()
         with self.lock:
