@@ -105,8 +105,7 @@ def test_nothing_is_said_before_the_handshake(g):
 def test_a_plain_caller_gets_nothing_in_clear(g, keys):
     """OFTP2-C2: what comes back to a SSID in clear is a TLS alert or nothing; one line in the log."""
     r, start = Relation(g), len(g.log())
-    with socket.create_connection(('127.0.0.1', g.open_port), 5) as s:
-        s.settimeout(5)
+    with socket.create_connection(('127.0.0.1', g.open_port), waybill.patient(20)) as s:
         s.sendall(oftp.frame(oftp.encode('SSID', lev=5, code=r.code, pswd=r.password)))
         octets = b''
         try:
@@ -161,13 +160,14 @@ def test_client_certificate_of_the_operation(g, keys):
     too. Where none was agreed, any will do."""
     agreed = Relation(g, client_ssl_certificate='acme')
     free = Relation(g)
-    for shown, why in ((None, 'no TLS client certificate'), (keys.rival, 'not the one agreed')):
+    for n, (shown, why) in enumerate([(None, 'no TLS client certificate'),
+                                      (keys.rival, 'not the one agreed')], 1):
         context = client_tls(keys.authority.cert, *((shown.cert, shown.key) if shown else ()))
         with call(g, agreed, context) as me:
             me.expect('SSRM')
             me.send('SSID', **me.own)
             me.expect_esid(3)
-        line = agreed.log('logon.refused')[-1]
+        line = agreed.log('logon.refused', n)[-1]
         assert why in line and 'client_ssl_certificate' in line
         with call(g, free, context) as me:
             me.log_on()
