@@ -170,7 +170,7 @@ class Large(Feeder):
 
     def once(self):
         number = self.hand_over(next(self.kinds), self.dice.randint(*self.size), True)
-        while not self.enough.is_set():
+        while not (self.enough.is_set() or self.pause.is_set()):
             try:
                 if scene.document(self.gateway, number)['state'] not in ('queued', 'sealed',
                                                                          'sending', 'sent'):
@@ -241,8 +241,8 @@ class Operator(Worker):
 
     def hold(self):
         """A paused AS2 listener says Retry-After: 300, which the other side heeds."""
-        late = time.monotonic() > self.end - 330
-        kind = self.dice.choice([k for k in RELATIONS if k.protocol == 'oftp2' or not late])
+        long = time.monotonic() < self.end - 330 and self.dice.random() < 0.1
+        kind = self.dice.choice([k for k in RELATIONS if k.protocol == ('as2' if long else 'oftp2')])
         listener = f'from-{kind.name}'
         scene.post(self.gateway, f'/api/v1/listeners/{listener}/pause')
         time.sleep(self.dice.uniform(0, 1))
