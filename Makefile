@@ -3,6 +3,8 @@ BUILD ?= build
 PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
 BENCH_SIZE ?= 1G
+BENCH_LARGE ?= 5G
+BENCH_MORE ?=
 
 .PHONY: all deps demo test check format fuzz fault bench soak scale interop deb install clean help
 
@@ -40,13 +42,9 @@ fault:                           ## fail every system call of a scripted run, cu
 	$(MAKE) all
 	WAYBILL_FAULTS=all WAYBILL_BINARY=$(BUILD)/waybill $(PYTHON) -m pytest -q -s tests/fault
 
-bench: deps                      ## measure OFTP2, AS2 and CMS against the limits of this machine
+bench: deps                      ## measure against the limits of this machine; writes docs/benchmarks.md
 	$(MAKE) all
-	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE)
-	$(BUILD)/waybill bench oftp2 --size $(BENCH_SIZE) --tls
-	$(BUILD)/waybill bench oftp2 --secured
-	$(BUILD)/waybill bench as2
-	$(BUILD)/waybill bench cms --size $(BENCH_SIZE)
+	WAYBILL_BINARY=$(BUILD)/waybill $(PYTHON) bench/run.py --size $(BENCH_SIZE) --large $(BENCH_LARGE) $(BENCH_MORE)
 
 soak: deps                       ## two gateways trade for SOAK_MINUTES; books must balance, nothing grow
 	scripts/install-deps.sh soak
