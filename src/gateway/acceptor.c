@@ -169,7 +169,8 @@ static void arrive(struct acceptor *s, int fd, size_t endpoint)
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, THREAD_STACK);
     if (pthread_create(&t, &attr, connection_thread, a) != 0) {
-        event(s, LOG_ERROR, "connection.refused", a->address, "no thread can be started", NULL);
+        event(s, LOG_ERROR, "connection.refused", a->address, "no thread can be started",
+              "TasksMax of the service, kernel.threads-max, vm.max_map_count");
         s->cfg.turn_away(fd, !s->bound[endpoint].cfg.tls);
         leave(s, a->address);
         free(a);
