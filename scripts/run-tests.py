@@ -265,6 +265,7 @@ CHECKS = [
     ('folder rule, self-test', [PYTHON, 'scripts/check-folders.py', '--self-test']),
     ('checklist', [PYTHON, 'scripts/check-coverage.py']),
     ('checklist, self-test', [PYTHON, 'scripts/check-coverage.py', '--self-test']),
+    ('troubleshooting', [PYTHON, 'scripts/check-trouble.py']),
     ('format', ['scripts/check-format.sh']),
     ('paths', ['scripts/check-paths.sh']),
     ('warnings, gcc', [PYTHON, 'scripts/check-warnings.py', 'cc']),

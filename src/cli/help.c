@@ -131,6 +131,10 @@ static int run(struct cli *c)
     }
     if (cli_flag(c, "openapi"))
         return openapi();
+    if (cli_flag(c, "troubleshooting")) {
+        cli_troubleshooting(stdout);
+        return CLI_DONE;
+    }
     if (c->args_n == 0) {
         overview(stdout);
         return CLI_DONE;
@@ -145,6 +149,7 @@ static const struct cli_option help_options[] = {
     { 0, "markdown", NULL, "print docs/cli.md" },
     { 0, "man", NULL, "print the manual page waybill(1)" },
     { 0, "openapi", NULL, "print docs/openapi.json, the OpenAPI document of the admin API" },
+    { 0, "troubleshooting", NULL, "print docs/troubleshooting.md" },
 };
 
 const struct cli_command cmd_help = {

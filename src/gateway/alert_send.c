@@ -109,9 +109,12 @@ bool gateway_alert_test(struct gateway *g, const char *who, struct arena *a,
         if (!alert_channel_on(g->rt, c))
             continue;
         ok = alert_send(g, c, b, &why);
-        log_event(ok ? LOG_INFO : LOG_WARN, ok ? "alert.sent" : "alert.failed", "channel",
-                  alert_channel_name(c), "test", "true", "who", who, "reason",
-                  ok ? NULL : why.text, "look_at", ok ? NULL : "alerts of waybill.yaml", NULL);
+        if (ok)
+            log_event(LOG_INFO, "alert.sent", "channel", alert_channel_name(c), "who", who,
+                      NULL);
+        else
+            log_event(LOG_WARN, "alert.failed", "channel", alert_channel_name(c), "who", who,
+                      "reason", why.text, "look_at", "alerts of waybill.yaml", NULL);
         tries[(*n)++] = (struct gateway_alert_try) { alert_channel_name(c), ok,
                                                      ok ? NULL : arena_text(a, why.text) };
     }
