@@ -71,7 +71,7 @@ def test_a_flood_of_failures_is_told_together_with_a_count(gateway):
         r.wait_document('failed', count=60, limit=100)
         waybill.wait_until(lambda: sum(json.loads(b)['count'] for _, _, _, b in
                                        list(web.requests)) == 60, 30, '60 alerts')
-        assert len(web.requests) < 20
+        assert len(web.requests) < 40       # 60 are told in a few, unless the machine is very slow
         assert all(len(json.loads(b)['alerts']) <= 30 for _, _, _, b in web.requests)
 
 

@@ -93,7 +93,15 @@ def test_documents_sessions_commits_and_octets_move(plant):
 
     def moved(name, **labels):
         return value(after, name, **labels) - value(before, name, **labels)
-    after = metrics(plant)
+
+    def session_over():
+        nonlocal after
+        after = metrics(plant)
+        return moved('waybill_sessions_in_total') and moved(
+            'waybill_octets_total', protocol='oftp2', direction='in') and moved(
+            'waybill_documents_total', protocol='oftp2', direction='in', outcome='processed')
+    after = before
+    waybill.wait_until(session_over, 20, 'the session to be counted')
     for outcome in 'received', 'processed':
         assert moved('waybill_documents_total', protocol='oftp2', direction='in',
                      outcome=outcome) == 1
@@ -115,6 +123,9 @@ def test_failures_are_counted_by_event_and_code(plant):
         me.send_file(File(b'x', dest='O0013NOBODY'))
         me.run()
     labels = {'level': 'warn', 'event': 'oftp2.file.refused', 'code': 'sfna 2'}
+    waybill.wait_until(lambda: value(metrics(plant), 'waybill_documents_refused_total') >
+                       value(before, 'waybill_documents_refused_total'), 20, 'the refusal')
+    r.log('oftp2.file.refused')
     after = metrics(plant)
     assert value(after, 'waybill_failures_total', **labels) == value(
         before, 'waybill_failures_total', **labels) + 1
@@ -131,7 +142,7 @@ def test_jobs_that_wait_have_an_age(plant):
         return value(m, 'waybill_jobs', kind='send') >= 1 and value(
             m, 'waybill_job_oldest_seconds', kind='send') > 0
     waybill.wait_until(waits)
-    assert value(metrics(plant), 'waybill_documents', state='sealed') >= 1
+    waybill.wait_until(lambda: value(metrics(plant), 'waybill_documents', state='sealed') >= 1)
     plant.cli('cancel', str(number), json_output=False)
 
 

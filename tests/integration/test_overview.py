@@ -44,6 +44,7 @@ def test_documents_are_counted_by_minute_and_outcome_and_again_after_a_restart(g
         me.run()
     good.send(b'nobody can be called', name='OUT')
     wait_hour(g, in_received=3, in_processed=2, in_failed=1, out_queued=1)
+    waybill.wait_until(lambda: g.get('/api/v1/overview')['documents']['sealed'], 20, 'OUT sealed')
     o = g.get('/api/v1/overview')
     assert o['failures_hour']['in'] == o['failures_day']['in'] == {'refused': 0, 'failed': 1}
     assert o['documents']['failed'] == 1 and o['documents']['sealed'] == 1
