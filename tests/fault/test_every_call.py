@@ -4,7 +4,7 @@ end. Then the program is started without faults and the books of it and its part
 what was acknowledged is there exactly once with the same octets, nothing is half there, what was
 refused is taken when it is sent again.
 
-WAYBILL_FAULTS   how many runs a kind of fault (6); `all`: every n (make fault)
+WAYBILL_FAULTS   how many runs a kind of fault (4); `all`: every n (make fault)
 WAYBILL_SEED     of the sample (printed)"""
 
 import errno
@@ -16,7 +16,7 @@ import books
 import faulty
 import pytest
 
-FAULTS = os.environ.get('WAYBILL_FAULTS', '6')
+FAULTS = os.environ.get('WAYBILL_FAULTS', '4')
 SEED = int(os.environ.get('WAYBILL_SEED', '6'))
 KINDS = {
     'ENOSPC once': (errno.ENOSPC, 1), 'ENOSPC from then on': (errno.ENOSPC, 1 << 60),

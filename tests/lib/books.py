@@ -23,6 +23,7 @@ import time
 import as2
 import as2_scene
 import oftp
+import proxy
 import scene
 import waybill
 from as2_http import Closed, Connection, Silent
@@ -53,14 +54,18 @@ class Outbound:
 
 
 class Books:
-    def __init__(self, directory, settings=None):
+    """settings: of the runtime; partner: of the partner's as2; timeout: of the partner's waits.
+    proxies: partner and gateway meet through a Proxy for each way, by name .proxies."""
+
+    def __init__(self, directory, settings=None, *, partner=None, timeout=10, proxies=False):
         self.directory = pathlib.Path(directory)
         self.dice = random.Random(6)
         self.template = self.directory / 'template'
         self.live = self.directory / 'plant' / 'live'   # what the faults are for: data and inbox
         self.inbox = self.live / 'inbox'
         self.lock = threading.Lock()
-        self.timeout = 10 * waybill.slow()
+        self.timeout = timeout * waybill.slow()
+        self.partner = partner or {}
         self.server = oftp.Server(PEER, 'PW', timeout=self.timeout)
         self.gateway = waybill.Gateway(self.directory / 'plant', settings=waybill.merge({
             'runtime': {'data_directory': str(self.live / 'data'),
@@ -75,6 +80,10 @@ class Books:
         self.as2_server = as2.Partner(self.as2_peer)
         self._take = self.as2_server._take
         self.as2_server._take = self._as2_message
+        self.proxies = {}
+        if proxies:
+            self.proxies = {'OFTP2 out': proxy.Proxy(self.server.port),
+                            'AS2 out': proxy.Proxy(self.as2_server.port)}
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
         self._set_up()
@@ -86,6 +95,8 @@ class Books:
         self.stopping = True
         if self.gateway.running():
             self.gateway.kill9()
+        for p in self.proxies.values():
+            p.stop()
         self.thread.join(30)
         self.server.stop()
         self.as2_server.stop()
@@ -95,6 +106,8 @@ class Books:
 
     def _set_up(self):
         quick = {'first': '50ms', 'max': '200ms'}
+        out = {name: p.port for name, p in self.proxies.items()} or {
+            'OFTP2 out': self.server.port, 'AS2 out': self.as2_server.port}
         us, peer = as2_scene.keys('us'), as2_scene.keys('partner')
         write = [{'write': {'directory': str(self.inbox), 'name': '{{document.name}}'}}]
         with self.gateway as g:
@@ -105,9 +118,10 @@ class Books:
                     'as2': as2_scene.identity()['as2']},
                 {'partner': 'peer', 'oftp2': {
                     'odette_id': PEER, 'password': 'PW', 'host': '127.0.0.1',
-                    'port': self.server.port, 'identity': 'us', 'retry': quick,
+                    'port': out['OFTP2 out'], 'identity': 'us', 'retry': quick,
                     'signature_verification_certificate': 'as2-partner'},
-                 'as2': {'as2_id': 'Partner', 'url': self.as2_server.url, 'identity': 'us',
+                 'as2': {'as2_id': 'Partner', 'identity': 'us', **self.partner,
+                         'url': f'http://127.0.0.1:{out["AS2 out"]}/as2',
                          'signing_certificate': 'as2-partner',
                          'encryption_certificate': 'as2-partner', 'retry': quick,
                          'send': {'encrypted': False, 'mdn': 'sync'}}},
@@ -118,7 +132,13 @@ class Books:
                     'require': {'signed': True, 'encrypted': True}}}, 'steps': write})
             as2_port = as2_scene.url(g).split(':')[2].split('/')[0]
             g.config['as2_server']['endpoints'][0]['port'] = int(as2_port)
-            self.as2_url = as2_scene.url(g)
+            self.as2_port, self.port = int(as2_port), g.port
+            if self.proxies:
+                self.proxies['OFTP2 in'] = proxy.Proxy(g.port)
+                self.proxies['AS2 in'] = proxy.Proxy(self.as2_port)
+                self.port = self.proxies['OFTP2 in'].port
+                as2_port = self.proxies['AS2 in'].port
+            self.as2_url = f'http://127.0.0.1:{as2_port}/as2'
         self.gateway.socket_directory = self.gateway.socket.rsplit('/', 1)[0]
         pathlib.Path(self.gateway.socket_directory).mkdir(exist_ok=True)
         shutil.copytree(self.live, self.template)
@@ -177,7 +197,7 @@ class Books:
             try:
                 if self.gateway.request('GET', '/healthz', timeout=5)[0] == 200:
                     # the ports as well
-                    for port in self.gateway.port, int(self.as2_url.split(':')[2].split('/')[0]):
+                    for port in self.gateway.port, self.as2_port:
                         oftp.socket.create_connection(('127.0.0.1', port), 5).close()
                     return True
             except BROKEN:
@@ -211,7 +231,7 @@ class Books:
     # -- what the partner does --
 
     def hand_file(self, what):
-        with oftp.Peer.connect('127.0.0.1', self.gateway.port, PEER, 'PW',
+        with oftp.Peer.connect('127.0.0.1', self.port, PEER, 'PW',
                                timeout=self.timeout) as me:
             me.log_on()
             self.play(me, what)
@@ -338,6 +358,11 @@ class Books:
                 and all(d['state'] in ('processed', 'acknowledged', 'failed', 'refused')
                         for d in g.get('/api/v1/documents?limit=100')['documents']))
 
+    def settled_out(self):
+        """Everything handed out has its receipt."""
+        found = self.gateway.get('/api/v1/documents?direction=out')['documents']
+        return bool(found) and all(d['state'] == 'acknowledged' for d in found)
+
     # -- the end --
 
     def finish(self, patience=30):
@@ -360,7 +385,7 @@ class Books:
             nonlocal again
             if self.owed:
                 with contextlib.suppress(*BROKEN):
-                    with oftp.Peer.connect('127.0.0.1', g.port, PEER, 'PW',
+                    with oftp.Peer.connect('127.0.0.1', self.port, PEER, 'PW',
                                            timeout=self.timeout) as me:
                         me.log_on()
                         self.play(me)
