@@ -9,6 +9,7 @@ import pytest
 
 import oftp
 import scene
+import waybill
 from oftp import File
 from scene import Relation
 
@@ -23,10 +24,10 @@ def offer(me, file, **over):
 
 def usable(me, relation):
     """OFTP2-C65: after a refusal the Speaker keeps the turn, and the next file is taken."""
-    before = len(list(relation.inbox.iterdir()))
+    before = len(list(relation.inbox.glob('NEXT*')))
     assert me.send_file(File(b'the next one', dsn='NEXT')).taken
     assert me.run() == 0
-    relation.delivered(before + 1)
+    assert len(relation.gateway.wait_files(relation.inbox, before + 1, 'NEXT*')) == before + 1
 
 
 def logged(relation, *settings):
@@ -193,6 +194,8 @@ def test_duplicates(plant):
     original = [d for d in r.documents() if d['properties']['oftp2.sfidtime'] == '1015300001'
                 and d['name'] == 'DUP' and d['properties']['oftp2.sfiddate'] == '20261121']
     assert len(original) == 1
+    waybill.wait_until(lambda: scene.events(scene.document(plant, original[0]['id'])).count(
+        'duplicate') >= 2, 20, 'both to be in the timeline')
     assert scene.events(scene.document(plant, original[0]['id'])).count('duplicate') == 2
 
 
