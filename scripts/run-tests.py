@@ -41,7 +41,7 @@ THREADED = ('base', 'store', 'net', 'gateway', 'api')
 class Group:
     """name, what it needs, and a function that fills in the result."""
 
-    def __init__(self, name, run, after=(), limit=900):
+    def __init__(self, name, run, after=(), limit=1400):
         self.name, self.run, self.after, self.limit = name, run, tuple(after), limit
         self.state = 'waiting'      # running, done, absent
         self.passed = self.failed = self.skipped = 0

@@ -35,7 +35,7 @@ def filled(path, o, **values):
 
 def ask(plant, method, path, role, body=None, headers=None):
     """The status; role 'none': without log-on."""
-    c = http.client.HTTPConnection(*plant.admin, timeout=30)
+    c = http.client.HTTPConnection(*plant.admin, timeout=waybill.patient(30))
     try:
         headers = dict(headers or {})
         if role != 'none':
