@@ -6,7 +6,7 @@ BENCH_SIZE ?= 1G
 BENCH_LARGE ?= 5G
 BENCH_MORE ?=
 
-.PHONY: all deps demo test check format fuzz fault bench soak scale interop deb install clean help
+.PHONY: all deps demo test check format fuzz fault bench soak scale mutate interop deb install clean help
 
 all: $(BUILD)/build.ninja        ## build $(BUILD)/waybill
 	ninja -C $(BUILD)
@@ -45,6 +45,10 @@ fault:                           ## fail every system call of a scripted run, cu
 bench: deps                      ## measure against the limits of this machine; writes docs/benchmarks.md
 	$(MAKE) all
 	WAYBILL_BINARY=$(BUILD)/waybill $(PYTHON) bench/run.py --size $(BENCH_SIZE) --large $(BENCH_LARGE) $(BENCH_MORE)
+
+mutate:                          ## put deliberate faults into a copy, one by one: a test must notice each
+	scripts/install-deps.sh build test
+	$(PYTHON) tests/mutation/run.py
 
 soak: deps                       ## two gateways trade for SOAK_MINUTES; books must balance, nothing grow
 	scripts/install-deps.sh soak
