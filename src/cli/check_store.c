@@ -32,7 +32,7 @@ static void print_text(const struct store_check *k, const char *directory)
     else
         fprintf(stderr,
                 "%llu problems in '%s': stop the runtime, then restore a backup (waybill "
-                "restore), or save what can be read with `sqlite3 waybill.db .recover`\n",
+                "restore), or save what can be read with `sqlite3 waybill.db .dump`\n",
                 (unsigned long long)k->problems, directory);
 }
 

@@ -22,7 +22,7 @@ bool conn_fail(struct conn *c, int rc, const char *what, struct err *err)
         return FAIL(err, FAIL_LOCAL, 0,
                     "the store's file waybill.db is damaged: could not %s: %s; `waybill check "
                     "--store` says where; restore a backup, or save what can be read with "
-                    "`sqlite3 waybill.db .recover`",
+                    "`sqlite3 waybill.db .dump`",
                     what, text);
     case SQLITE_BUSY:
         return FAIL(err, FAIL_LOCAL, 0,

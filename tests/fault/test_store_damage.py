@@ -123,7 +123,7 @@ def test_a_damaged_page_of_the_documents_ends_the_start_with_the_way_out(gateway
     spoil(g, 'document')
     text = refused(g)
     assert 'waybill.db is damaged' in text
-    for way in ('restore a backup', '.recover', 'waybill check --store'):
+    for way in ('restore a backup', 'sqlite3 waybill.db .dump', 'waybill check --store'):
         assert way in text, text
     assert not check_store(g, 1)['ok']
 
