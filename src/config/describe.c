@@ -133,7 +133,8 @@ static void one_field(struct text *t, const struct mapping *m, const struct row 
     flag(t, "required", row->flags & ROW_REQUIRED);
     flag(t, "template", row->flags & ROW_TEMPLATE);
     flag(t, "multiline", row->flags & ROW_LINES);
-    flag(t, "secret", row->type == ROW_SECRET || row->type == ROW_PASSWORD);
+    flag(t, "secret",
+         row->type == ROW_SECRET || row->type == ROW_PASSWORD || (row->flags & ROW_HIDDEN));
     flag(t, "zero", row->flags & ROW_ZERO);
     flag(t, "switch", row->flags & ROW_SWITCH);
     member(t, "default", row->def_shown == NULL ? def : NULL);

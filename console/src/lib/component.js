@@ -71,8 +71,8 @@ export function setValue(doc, path, value) {
   const old = doc.getIn(path, true);
   if (isScalar(old) && typeof value === 'string') {
     const s = scalar(value);
+    if (s.type !== undefined || old.type === Scalar.PLAIN || old.value === '') old.type = s.type ?? Scalar.PLAIN;
     old.value = value;
-    if (s.type !== undefined || old.type === Scalar.PLAIN) old.type = s.type;
     return;
   }
   for (let n = 1; n < path.length; n++)

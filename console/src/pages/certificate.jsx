@@ -14,7 +14,7 @@ import { CheckField, SelectField, TextField } from '../ui/form.jsx';
 import { ImportDialog } from '../ui/import_dialog.jsx';
 import { Tabs, useTab } from '../ui/tabs.jsx';
 import { CertificateState, daysText, shortName, UsedBy } from './certificates.jsx';
-import { remove, Versions } from './component.jsx';
+import { MASKED, remove, Versions } from './component.jsx';
 
 const TABS = [
   ['', 'Certificates'],
@@ -113,7 +113,7 @@ function Change({ name, onChanged }) {
   async function load() {
     setError(null);
     try {
-      setComponent(await get(`/api/v1/components/certificate/${segment(name)}`));
+      setComponent(await get(`/api/v1/components/certificate/${segment(name)}`, MASKED));
       setDraft(null);
       onChanged();
     } catch (e) {

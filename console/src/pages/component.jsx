@@ -12,6 +12,9 @@ import { SelectField } from '../ui/form.jsx';
 import { TestDialog } from '../ui/test_dialog.jsx';
 import './partners.css';
 
+/* Secrets do not come here: what is sent back as it came stays as it is. */
+export const MASKED = { masked: 1 };
+
 function Component({ kind, name }) {
   const [component, setComponent] = useState(null);
   const [error, setError] = useState(null);
@@ -22,7 +25,7 @@ function Component({ kind, name }) {
   async function load() {
     setError(null);
     try {
-      setComponent(await get(`/api/v1/components/${kind}/${segment(name)}`));
+      setComponent(await get(`/api/v1/components/${kind}/${segment(name)}`, MASKED));
       setDraft(null);
     } catch (e) {
       setError(e);
@@ -122,11 +125,11 @@ export function Versions({ kind, name, now, use }) {
   const versions = list.data?.versions ?? [];
   const to = Number(query.to) || versions[0]?.version;
   const from = Number(query.from) || (to > 1 ? to - 1 : to);
-  const diff = usePoll(versions.length > 1 ? (signal) => get(`${base}/diff`, { from, to }, { signal }) : null, `${base}/${from}/${to}/${versions.length}`);
+  const diff = usePoll(versions.length > 1 ? (signal) => get(`${base}/diff`, { from, to, ...MASKED }, { signal }) : null, `${base}/${from}/${to}/${versions.length}`);
   const options = versions.map((v) => [String(v.version), `${v.version} – ${new Date(v.at).toLocaleString()}`]);
 
   async function restore() {
-    const v = await attempt(() => get(`${base}/versions/${from}`));
+    const v = await attempt(() => get(`${base}/versions/${from}`, MASKED));
     if (v) use(v.text);
   }
   if (list.error) return <ErrorBox error={list.error} onRetry={list.refresh} />;
@@ -148,6 +151,7 @@ export function Versions({ kind, name, now, use }) {
           </Button>
         )}
       </div>
+      {use && may('admin') && now && from !== now.version && <p class="help">Passwords are not part of it: they stay as they are now.</p>}
       <ErrorBox error={diff.error} />
       {diff.data && <Diff key={`${from}-${to}`} lines={diff.data.lines} />}
     </div>

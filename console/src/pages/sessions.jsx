@@ -40,8 +40,8 @@ function Progress({ s }) {
   if (!s.document) return <span class="none">no file under way</span>;
   const part = s.total > 0 ? Math.min(1, s.done / s.total) : undefined;
   return (
-    <div class="progress">
-      <div class="progress-text">
+    <div class="transfer">
+      <div class="transfer-text">
         <Link to={`/documents/${s.document}`}>document {s.document}</Link>
         <span class="soft nowrap">
           {sizeText(s.done)}
@@ -78,13 +78,13 @@ function Sessions() {
       hide: 'small',
       cell: (s) => (
         <>
-          <span class="mono">{s.address}</span>
+          <span class="mono nowrap">{s.address}</span>
           <div class="cell-sub">{s.tls || 'without TLS'}</div>
         </>
       ),
     },
     { id: 'state', title: 'State', narrow: true, cell: (s) => <State tone={(STATES[s.state] ?? ['idle'])[0]} icon={(STATES[s.state] ?? [0, 'dots'])[1]}>{s.state}</State> },
-    { id: 'progress', title: 'Progress', class: 'progress-cell', cell: (s) => <Progress s={s} /> },
+    { id: 'progress', title: 'Progress', class: 'transfer-cell', cell: (s) => <Progress s={s} /> },
     { id: 'rate', title: 'Rate', right: true, narrow: true, cell: (s) => (rates.get(s.id) > 0 ? `${sizeText(rates.get(s.id))}/s` : <span class="none">–</span>) },
     {
       id: 'octets',

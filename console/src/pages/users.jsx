@@ -130,12 +130,13 @@ function NewToken({ onClose, done }) {
 }
 
 function Users() {
-  const users = usePoll((signal) => get('/api/v1/users', {}, { signal }), 'users', 15000);
-  const tokens = usePoll((signal) => get('/api/v1/tokens', {}, { signal }), 'tokens', 15000);
+  const admin = may('admin');
+  const users = usePoll(admin ? (signal) => get('/api/v1/users', {}, { signal }) : null, 'users', admin ? 15000 : 0);
+  const tokens = usePoll(admin ? (signal) => get('/api/v1/tokens', {}, { signal }) : null, 'tokens', admin ? 15000 : 0);
   const [dialog, setDialog] = useState(null);
   const me = session.use()?.user;
   useTitle('Users');
-  if (!may('admin'))
+  if (!admin)
     return (
       <>
         <PageHead title="Users and tokens" />

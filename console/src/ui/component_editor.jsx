@@ -86,7 +86,7 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
   }
   async function unchangedMeanwhile() {
     if (name === null) return true;
-    const now = await get(`/api/v1/components/${kind}/${segment(name)}`);
+    const now = await get(`/api/v1/components/${kind}/${segment(name)}`, { masked: 1 });
     if (now.version === version) return true;
     return confirm({
       title: 'It was changed meanwhile',
@@ -130,7 +130,8 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
         more.content
       ) : (
         <form class="editor" onSubmit={save} noValidate>
-          {locked && <Note icon="key">Only an admin changes components; passwords are not shown.</Note>}
+          {locked && <Note icon="key">Only an admin changes components.</Note>}
+          {view === 'text' && text.includes('********') && <p class="help">Passwords are shown as asterisks. Left so, they stay as they are.</p>}
           {view === 'text' && <TextView {...{ kind, text, put, locked, problems: mine, templates: known?.templates, example: known?.kinds.find((k) => k.kind === kind)?.example }} />}
           {view === 'form' && read.error && (
             <Note tone="warn" icon="alert">

@@ -27,14 +27,14 @@ export function ExpiryTimeline({ certificates, to: link }) {
   const to = Math.max(now + 120 * DAY, Math.min(Math.max(...ends) + 30 * DAY, now + 3 * 365 * DAY));
   const x = (at) => (Math.min(1, Math.max(0, (at - from) / (to - from))) * 100).toFixed(2);
   return (
-    <div class="timeline">
-      <div class="timeline-axis" aria-hidden="true">
+    <div class="expiry">
+      <div class="expiry-axis" aria-hidden="true">
         {months(from, to).map((m) => (
           <span key={m.at} style={{ left: `${x(m.at)}%` }}>
             {m.text}
           </span>
         ))}
-        <span class="timeline-today" style={{ left: `${x(now)}%` }}>
+        <span class="expiry-today" style={{ left: `${x(now)}%` }}>
           today
         </span>
       </div>
@@ -45,13 +45,13 @@ export function ExpiryTimeline({ certificates, to: link }) {
           const left = c.days_left < 0 ? `over for ${plural(-c.days_left, 'day')}` : `${plural(c.days_left, 'day')} left`;
           return (
             <li key={`${c.name}/${c.number}`}>
-              <Link to={link(c)} class="timeline-name" title={c.subject}>
+              <Link to={link(c)} class="expiry-name" title={c.subject}>
                 {c.name}
                 {c.number > 1 && <span class="soft"> ({c.number})</span>}
               </Link>
-              <div class="timeline-row">
-                <div class={`timeline-bar ${TONES[c.state] ?? 'idle'}`} style={{ left: `${a}%`, width: `${Math.max(0.4, b - a)}%` }} title={`${c.valid_from.slice(0, 10)} to ${c.valid_to.slice(0, 10)}: ${left}`} />
-                <div class="timeline-now" style={{ left: `${x(now)}%` }} />
+              <div class="expiry-row">
+                <div class={`expiry-bar ${TONES[c.state] ?? 'idle'}`} style={{ left: `${a}%`, width: `${Math.max(0.4, b - a)}%` }} title={`${c.valid_from.slice(0, 10)} to ${c.valid_to.slice(0, 10)}: ${left}`} />
+                <div class="expiry-now" style={{ left: `${x(now)}%` }} />
                 <span class="hidden">
                   {c.state}, from {c.valid_from.slice(0, 10)} to {c.valid_to.slice(0, 10)}, {left}
                 </span>

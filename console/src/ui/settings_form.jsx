@@ -207,7 +207,7 @@ function Secret({ form, field, path }) {
     ...(modeOf(first) === 'kept' ? [['kept', 'as it is (not shown)']] : []),
     ['none', field.default_text ? `not set: ${plainHelp(field.default_text)}` : 'not set'],
     ['value', 'a value, kept with the component'],
-    ['secret', 'the name of a secret'],
+    ...(field.type === 'text' ? [] : [['secret', 'the name of a secret']]),
     ...(field.type === 'password' ? [['any', 'accept any']] : []),
   ];
   function choose(next) {
