@@ -19,7 +19,7 @@ def received(shared_gateway):
                 for i in range(2)]
     for m in messages:
         r.exchange(m)
-    r.delivered(2)
+    r.wait_document('processed', count=2)
     return r, messages
 
 
