@@ -218,6 +218,7 @@ test('the chart tells its numbers by the arrow keys', async (t) => {
   await t.open('/');
   const chart = t.page.getByRole('slider', { name: 'Documents per minute, the last hour' });
   await chart.focus();
+  assert.equal(await t.page.evaluate(() => document.activeElement.getAttribute('role')), 'slider');
   const now = await chart.getAttribute('aria-valuetext');
   assert.match(now, /^\d\d:\d\d: \d+ received, \d+ sent, \d+ failed$/);
   await t.page.keyboard.press('ArrowLeft');

@@ -50,7 +50,7 @@ def slow_session(s):
 def shrink(path):
     """256 colours are enough for a page."""
     from PIL import Image
-    Image.open(path).convert('RGB').quantize(256, dither=0).save(path, optimize=True)
+    Image.open(path).convert('RGB').quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main():

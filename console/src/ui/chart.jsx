@@ -62,7 +62,7 @@ function BarsOf({ points, series, caption }) {
       <svg
         viewBox={`0 0 ${W} ${H + 10}`}
         role="slider"
-        tabIndex={0}
+        tabindex={0}
         aria-label={caption}
         aria-valuemin={1}
         aria-valuemax={points.length}
