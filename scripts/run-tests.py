@@ -307,7 +307,7 @@ def groups():
         Group('build-tsan', build('build-tsan', '-Db_sanitize=thread', *options,
                                   needs_thread_sanitizer=True), ['build']),
         Group('fault', python_tests(['tests/fault'], 'build/waybill'), ['build']),
-        Group('console', python_tests(['tests/console'], 'build/waybill'), ['build'], limit=600),
+        Group('console', python_tests(['tests/console'], 'build/waybill'), ['build']),
         Group('unit-asan', c_tests('build-asan', SANITIZE, slow=4), ['build-asan']),
         Group('integration-asan', python_tests(['tests/integration'], 'build-asan/waybill',
                                                SANITIZE, slow=3, extra=no_peer),

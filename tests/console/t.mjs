@@ -12,7 +12,7 @@ export { assert };
 export const test = (name, run) => registered.push({ name, run });
 
 export const PASSWORD = env.WAYBILL_PASSWORD;
-const patience = 30000 * Number(env.WAYBILL_TEST_SLOW || 1);
+const patience = 90000 * Number(env.WAYBILL_TEST_SLOW || 1);
 const sessions = new Map(); /* user -> cookies: logged on once */
 
 /* Roles whose nodes somebody uses or that somebody is told of: each has to have a name. */
