@@ -9,7 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ADDRESSES = 4096, THREAD_STACK = 512 * 1024 };
+enum {
+    ADDRESSES = 4096,
+    THREAD_STACK = 512 * 1024,
+    TOLD_MS = 1000, /* in which ... */
+    TOLD_MAX = 5,   /* ... so many refusals are logged, and the others counted */
+};
 
 struct bound {
     int fd;
@@ -30,6 +35,8 @@ struct acceptor {
     int wake;
     pthread_t thread;
     bool running;
+    uint64_t told_ms; /* refusals: of the accepting thread alone */
+    unsigned told, untold;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t left;
     unsigned connections;
@@ -141,6 +148,28 @@ static void address_of(int fd, char *text, size_t cap)
     (void)text_copy(text, cap, plain);
 }
 
+/* A flood of connections shall not be one of lines. */
+static void tell_refused(struct acceptor *s, const char *address, const char *setting)
+{
+    uint64_t now = net_now_ms();
+    char name[64], look_at[80];
+
+    if (now - s->told_ms >= TOLD_MS) {
+        s->told_ms = now;
+        s->told = 0;
+    }
+    if (s->told == TOLD_MAX) {
+        s->untold++;
+        return;
+    }
+    s->told++;
+    (void)snprintf(name, sizeof(name), "%s.connection.refused", s->cfg.protocol);
+    (void)snprintf(look_at, sizeof(look_at), "%s.%s", s->cfg.section, setting);
+    log_event(LOG_WARN, name, "address", address, "reason", "too many connections", "look_at",
+              look_at, "not_told", s->untold > 0 ? log_num(s->untold) : NULL, NULL);
+    s->untold = 0;
+}
+
 static void arrive(struct acceptor *s, int fd, size_t endpoint)
 {
     struct arrival *a = calloc(1, sizeof(*a));
@@ -156,11 +185,7 @@ static void arrive(struct acceptor *s, int fd, size_t endpoint)
         no = admit(s, a->address);
     }
     if (no != NULL) {
-        char look_at[80];
-
-        (void)snprintf(look_at, sizeof(look_at), "%s.%s", s->cfg.section, no);
-        event(s, LOG_WARN, "connection.refused", a == NULL ? "" : a->address,
-              "too many connections", look_at);
+        tell_refused(s, a == NULL ? "" : a->address, no);
         s->cfg.turn_away(fd, !s->bound[endpoint].cfg.tls);
         free(a);
         return;

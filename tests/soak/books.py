@@ -23,6 +23,8 @@ def all_documents(gateway, **filters):
 
 def far(job):
     """Whether a job waits because the partner has asked for it (Retry-After)."""
+    if job['not_before'] is None:
+        return False
     at = datetime.datetime.fromisoformat(job['not_before'].replace('Z', '+00:00'))
     return (at - datetime.datetime.now(datetime.timezone.utc)).total_seconds() > 2
 
