@@ -46,11 +46,23 @@ const page = Buffer.from(
     .replace('@STYLE@', names.style)
     .replace('@ICON@', `icon-${hash(icon)}.svg`),
 );
+/* What is bundled asks that its terms go along. */
+const packages = new Set(
+  Object.keys(bundled.metafile.inputs)
+    .map((f) => f.match(/node_modules\/((?:@[^/]+\/)?[^/]+)\//)?.[1])
+    .filter(Boolean),
+);
+const terms = [...packages].sort().map((name) => {
+  const { version } = JSON.parse(readFileSync(path.join(modules, name, 'package.json'), 'utf8'));
+  return `${name} ${version}\n\n${readFileSync(path.join(modules, name, 'LICENSE'), 'utf8').trim()}\n`;
+});
+const licenses = Buffer.from(`The console contains:\n\n${terms.join('\n---\n\n')}`);
 /* The page is first: it is also what unknown paths get. */
 const assets = [
   { name: 'index.html', type: 'text/html; charset=utf-8', octets: page, fixed: false },
   { name: names.script, type: 'text/javascript; charset=utf-8', octets: script, fixed: true },
   { name: names.style, type: 'text/css; charset=utf-8', octets: style, fixed: true },
+  { name: 'licenses.txt', type: 'text/plain; charset=utf-8', octets: licenses, fixed: false },
   { name: `icon-${hash(icon)}.svg`, type: 'image/svg+xml', octets: icon, fixed: true },
 ];
 

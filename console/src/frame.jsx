@@ -122,7 +122,16 @@ function RuntimeName() {
 
 function RuntimeVersion() {
   const r = runtime.use();
-  return r && <p class="version">Waybill {r.version}</p>;
+  return (
+    r && (
+      <p class="version">
+        Waybill {r.version} ·{' '}
+        <a href={href('/licenses.txt')} target="_blank">
+          Licences
+        </a>
+      </p>
+    )
+  );
 }
 
 function Live() {

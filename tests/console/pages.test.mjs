@@ -46,7 +46,7 @@ async function everyPage(t, colorScheme) {
   await t.again({ colorScheme });
   await t.open('/');
   const main = t.page.getByRole('navigation', { name: 'Main' });
-  const names = await main.getByRole('link').allInnerTexts();
+  const names = await main.getByRole('listitem').getByRole('link').allInnerTexts();
   assert.ok(names.length >= 4, names.join());
   for (const name of names) {
     await main.getByRole('link', { name, exact: true }).click();

@@ -94,6 +94,12 @@ def test_addresses_within_the_console_are_the_page_and_missing_files_are_not(pla
     assert ask(plant, '/console/', 'POST', {'Content-Length': '0'})[0] == 405
 
 
+def test_the_terms_of_what_is_bundled_go_along(plant, page):
+    status, fields, body = ask(plant, '/console/licenses.txt')
+    assert status == 200 and fields['content-type'].startswith('text/plain')
+    assert b'preact' in body and b'The MIT License' in body
+
+
 def test_before_log_on_it_tells_only_whether_there_is_a_user(plant, page):
     status, fields, body = ask(plant, '/console/start')
     assert status == 200 and fields['cache-control'] == 'no-store'
