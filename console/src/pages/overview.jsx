@@ -146,7 +146,7 @@ function Attention({ o }) {
       '/certificates',
       'Renew',
     );
-  if (o.store.disk_total > 0 && o.store.disk_free < o.store.disk_total / 20)
+  if (o.store.disk_total > 0 && o.store.disk_free < Math.min(o.store.disk_total / 20, 20e9))
     add('bad', `The disk of the data directory has ${sizeText(o.store.disk_free)} left.`);
   if (o.store.failed) add('bad', `The store could not write ${plural(o.store.failed, 'time')} since the start: see the log.`);
   if (points.length === 0) return null;
