@@ -13,7 +13,7 @@
 enum {
     API_ARGS_MAX = 3,
     API_NAME_MAX = 64,
-    API_KEY_MAX = 200, /* octets of a key against doing something twice */
+    API_KEY_MAX = 200,     /* octets of a key against doing something twice */
     API_PASSWORD_MIN = 12, /* octets */
     API_PASSWORD_MAX = 256,
     API_PASSWORD_TEXT = 160,                   /* hashed */
@@ -156,7 +156,7 @@ bool api_changes(const struct http_request *r);
 /* Families. */
 api_handler api_openapi, api_settings, api_versions, api_version, api_diff;
 api_handler api_alert_test; /* alerts.c */
-api_handler api_overview; /* overview.c */
+api_handler api_overview;   /* overview.c */
 api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
 api_handler api_apply, api_check, api_components, api_component, api_component_delete;
 api_handler api_components_schema; /* components_schema.c */

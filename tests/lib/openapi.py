@@ -52,8 +52,8 @@ ERROR = '{"$ref": "#/components/schemas/Error"}'
 
 def check(method, target, status, body):
     """Fails when the answer is not one of those the document describes."""
-    if jsonschema is None:
-        return
+    if jsonschema is None or status in (414, 431):
+        return  # refused by the HTTP server, before the API: plain text
     o = operation(method, target)
     if o is None:
         assert status >= 400, (method, target, status)
