@@ -39,6 +39,10 @@ await t.open('/partners');
 await shot('partners', { wait: 'delta-logistics' });
 await t.open('/partners/partner/acme');
 await shot('partner', { wait: 'acme' });
+await shot('partner-test', { before: async () => {
+  await t.button('Test connection').click();
+  await t.text('Everything that can be tried').waitFor();
+} });
 await t.open('/certificates');
 await shot('certificates', { wait: 'our-keys' });
 await t.open('/audit');

@@ -39,6 +39,7 @@ const columns = [
   {
     id: 'name',
     title: 'Name',
+    class: 'nowrap',
     cell: (c) => (
       <>
         <Link to={`/certificates/${segment(c.name)}`}>{c.name}</Link>
@@ -66,29 +67,47 @@ const columns = [
   { id: 'state', title: 'State', narrow: true, cell: (c) => <CertificateState c={c} /> },
   { id: 'left', title: 'Left', right: true, narrow: true, cell: (c) => (c.valid_to ? daysText(c.days_left) : '') },
   { id: 'to', title: 'Ends', narrow: true, hide: 'small', cell: (c) => <Time at={c.valid_to} full /> },
-  { id: 'users', title: 'Used by', hide: 'small', cell: (c) => (c.used_by.length === 0 ? <span class="none">nobody</span> : <UsedBy users={c.used_by.slice(0, 3)} more={c.used_by.length - 3} />) },
+  { id: 'users', title: 'Used by', hide: 'small', cell: (c) => (c.used_by.length === 0 ? <span class="none">nobody</span> : <UsedBy users={c.used_by} most={4} />) },
 ];
 
-/* "partner acme: signature_verification_certificate" with a link. */
-export function UsedBy({ users, more = 0 }) {
+/* "partner acme: signature_verification_certificate" with a link, all of one component together. */
+export function UsedBy({ users, most = Infinity }) {
+  const by = new Map();
+  for (const u of users) {
+    const m = /^(partner|identity|process|certificate) ([^:\s]+)(?:: *(.*))?$/.exec(u);
+    const who = m ? `${m[1]} ${m[2]}` : u;
+    by.set(who, [...(by.get(who) ?? []), ...(m?.[3] ? [m[3]] : [])]);
+  }
+  const shown = [...by].slice(0, most);
   return (
     <ul class="users-list">
-      {users.map((u) => {
-        const m = /^(partner|identity|process|certificate) (\S+?)(:.*)?$/.exec(u);
+      {shown.map(([who, settings]) => {
+        const [kind, name] = who.split(' ');
+        const to = kind === 'certificate' ? '/certificates' : ['partner', 'identity', 'process'].includes(kind) ? `/partners/${kind}` : null;
         return (
-          <li key={u}>
-            {m ? (
+          <li key={who}>
+            {to && name ? (
               <>
-                <span class="soft">{m[1]}</span> <Link to={m[1] === 'certificate' ? `/certificates/${m[2]}` : `/partners/${m[1]}/${m[2]}`}>{m[2]}</Link>
-                <span class="soft mono">{m[3]}</span>
+                <span class="soft">{kind}</span> <Link to={`${to}/${segment(name)}`}>{name}</Link>
               </>
             ) : (
-              <span class="mono">{u}</span>
+              <span class="mono">{who}</span>
             )}
+            {most === Infinity
+              ? settings.map((x) => (
+                  <div key={x} class="cell-sub mono">
+                    {x}
+                  </div>
+                ))
+              : settings.length > 0 && (
+                  <span class="soft" title={settings.join('\n')}>
+                    , {plural(settings.length, 'setting')}
+                  </span>
+                )}
           </li>
         );
       })}
-      {more > 0 && <li class="soft">and {more} more</li>}
+      {by.size > shown.length && <li class="soft">and {by.size - shown.length} more</li>}
     </ul>
   );
 }

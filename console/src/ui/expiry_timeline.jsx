@@ -23,7 +23,7 @@ export function ExpiryTimeline({ certificates, to: link }) {
   if (list.length === 0) return null;
   const now = Date.now();
   const ends = list.map((c) => new Date(c.valid_to).getTime());
-  const from = Math.min(now - 60 * DAY, Math.max(Math.min(...ends) - 30 * DAY, now - 365 * DAY));
+  const from = Math.min(now - 60 * DAY, Math.max(Math.min(...ends) - 30 * DAY, now - 120 * DAY));
   const to = Math.max(now + 120 * DAY, Math.min(Math.max(...ends) + 30 * DAY, now + 3 * 365 * DAY));
   const x = (at) => (Math.min(1, Math.max(0, (at - from) / (to - from))) * 100).toFixed(2);
   return (

@@ -14,8 +14,11 @@ export function SettingsForm({ form, fields, path = [], fixed }) {
   const wrong = (f) => form.problems.some((p) => starts(p.path, [...path, f.name]));
   const main = fields.filter((f) => f.required || given(f) || wrong(f) || PROMINENT.has(f.name) || f.type === 'mapping' || (f.default === null && f.default_text === null && f.type !== 'flag'));
   const [first] = useState(() => new Set(main.map((f) => f.name))); /* fields do not jump while one types */
-  const shown = fields.filter((f) => first.has(f.name));
-  const rest = fields.filter((f) => !first.has(f.name));
+  /* from and to are said by a reference alone, or in place */
+  const alone = fields.find((f) => f.name === f.refers && ['from', 'to'].includes(path.at(-1)) && given(f));
+  const seen = (f) => (alone ? f === alone || given(f) || wrong(f) : first.has(f.name));
+  const shown = fields.filter(seen);
+  const rest = fields.filter((f) => !seen(f));
   const one = (f) => (f.name === fixed ? null : <Setting key={f.name} form={form} field={f} path={[...path, f.name]} siblings={fields} />);
   return (
     <div class="settings">
@@ -23,7 +26,7 @@ export function SettingsForm({ form, fields, path = [], fixed }) {
       {rest.length > 0 && (
         <details class="more-settings">
           <summary>
-            {rest.length} more settings, at their defaults
+            {alone ? `${rest.length} settings in place of the ${alone.name}` : `${rest.length === 1 ? 'One more setting, at its default' : `${rest.length} more settings, at their defaults`}`}
           </summary>
           {rest.map(one)}
         </details>
