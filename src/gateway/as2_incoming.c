@@ -355,6 +355,8 @@ static void conclude(struct exchange *x)
                          x->in.fault == AS2_FINE &&
                          (p->acknowledge == ACK_PROCESSED || p->acknowledge == ACK_MANUAL);
 
+            /* Whoever has the answer may go on with the transfer at once. */
+            as2_part_end(x->g, &x->part);
             if (x->inline_opening)
                 as2_in_told(&x->in);
             if (x->async)

@@ -135,6 +135,7 @@ void as2_signers(const struct as2_side *side, uint32_t grace_days, struct truste
     out->n = 0;
     out->authority =
         side->signing != NULL && side->signing->cfg->issued_to != NULL ? side->signing : NULL;
+    out->quiet = false;
     for (size_t i = 0; set != NULL && i < set->n && out->n < CERTIFICATES_MAX; i++) {
         X509 *leaf = set->list[i]->leaf;
 

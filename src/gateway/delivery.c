@@ -96,6 +96,7 @@ static bool copy_record(struct payload_reader *r, uint64_t *at, uint32_t length,
 }
 
 struct opening {
+    bool trial; /* what fails is left to another attempt, which tells of it */
     uint8_t hash[EVP_MAX_MD_SIZE]; /* of the transmitted octets, for a signed receipt */
     size_t hash_n;
     struct payload_reader *raw, *index;
@@ -152,7 +153,7 @@ static bool open_secured(struct gateway *g, const struct snapshot *sn, const str
     if (!payload_create(g->store, d->id, 'o', &o->out, err))
         return false;
     to.w = o->out;
-    return security_open(g, sn, d, f, l, &to, o->hash, &o->hash_n, err);
+    return security_open(g, sn, d, f, l, o->trial, &to, o->hash, &o->hash_n, err);
 }
 
 static bool open_any(struct gateway *g, const struct snapshot *sn, const struct document *d,
@@ -205,7 +206,7 @@ bool delivery_open_now(struct gateway *g, const struct snapshot *sn, struct stor
                        const struct listener *l, struct arena *a, struct payload_writer **out)
 {
     const struct payload_ref stored = d->raw;
-    struct opening o = { 0 };
+    struct opening o = { .trial = true };
     struct err why = { 0 };
     bool ok = payload_here(raw, &d->raw) && open_into(g, sn, b, d, l, &o, a, &why);
 

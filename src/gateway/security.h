@@ -25,6 +25,7 @@ struct trusted {
     X509 *list[CERTIFICATES_MAX];
     size_t n;
     const struct certificate *authority; /* it has issued_to; NULL: only those of the list */
+    bool quiet;                          /* the log does not say who was refused */
 };
 MUST_CHECK bool security_trusted(const struct snapshot *sn, const char *name,
                                  const char *setting, struct trusted *out, struct err *err);
@@ -53,11 +54,12 @@ MUST_CHECK bool security_hash(struct gateway *g, const struct document *d,
 /* Undoes what SFIDSEC and SFIDCOMP announce, writes what comes out to `to`, and gives the digest
  * of the transmitted octets (*hash_n 0: none was wanted). FAIL_TRUST carries the NERP reason;
  * with NERP_UNTOLD it is for the operator only, and the partner is told NERP_DECRYPTION: what is
- * wrong within encrypted octets says too much about them (enum cms_doubt). */
+ * wrong within encrypted octets says too much about them (enum cms_doubt). trial: what fails is
+ * opened once more by who refuses it; it is neither logged nor counted here, and err says little. */
 enum { NERP_UNTOLD = 0x100 };
 MUST_CHECK bool security_open(struct gateway *g, const struct snapshot *sn,
                               const struct document *d, const struct oftp_sfid *f,
-                              const struct listener *l, struct records_out *to,
+                              const struct listener *l, bool trial, struct records_out *to,
                               uint8_t hash[EVP_MAX_MD_SIZE], size_t *hash_n, struct err *err);
 
 /* The octets a signed EERP or NERP is made over: oftp2.md 9.6. with_creator: NERPCREA is in. */

@@ -79,6 +79,7 @@ bool security_trusted(const struct snapshot *sn, const char *name, const char *s
     n = pki_set_accept(&c->set, net_wall_ms() / 1000, all, CERTIFICATES_MAX);
     out->n = 0;
     out->authority = c->cfg->issued_to != NULL ? c : NULL;
+    out->quiet = false;
     for (size_t i = 0; i < n; i++)
         if (pki_usage_allows(all[i], PKI_SIGN))
             out->list[out->n++] = all[i];
@@ -99,7 +100,8 @@ static bool subject_fits(const char *pattern, const char *subject)
 static bool vouch(const void *context, X509 *signer, STACK_OF(X509) *inside)
 /* clang-format on */
 {
-    const struct certificate *c = ((const struct trusted *)context)->authority;
+    const struct trusted *t = context;
+    const struct certificate *c = t->authority;
     const char *why = "its subject does not fit issued_to";
     char subject[1024];
 
@@ -110,8 +112,9 @@ static bool vouch(const void *context, X509 *signer, STACK_OF(X509) *inside)
             pki_chain_ok(signer, inside, c->anchors, net_wall_ms() / 1000, &why))
             return true;
     }
-    log_event(LOG_WARN, "certificate.signer_refused", "certificate", c->name, "subject",
-              subject, "reason", why, NULL);
+    if (!t->quiet)
+        log_event(LOG_WARN, "certificate.signer_refused", "certificate", c->name, "subject",
+                  subject, "reason", why, NULL);
     return false;
 }
 
