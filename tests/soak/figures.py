@@ -14,7 +14,8 @@ import time
 from world import NAMES
 
 FDS, THREADS = 6, 6         # more at the last rest than at the first judged one: pools, keep-alive
-MEMORY_MB, MEMORY_PART = 4, 0.10    # by which memory may have grown over the judged time
+MEMORY_MB, MEMORY_PART = 4, 0.10    # by which memory may have grown over the judged time ...
+CACHE_MB = 12               # ... and the store's page caches, as far as the store has grown
 
 
 def figures(gateway):
@@ -103,7 +104,8 @@ def growth(rests):
     for n in NAMES:
         points = [(r['at'] / 3600, r[n]['anon']) for r in judged]
         grown = slope(points) * hours
-        bound = MEMORY_MB + MEMORY_PART * statistics.median(y for _, y in points)
+        cached = min(CACHE_MB, max(0, last[n]['store'] - first[n]['store']))
+        bound = MEMORY_MB + cached + MEMORY_PART * statistics.median(y for _, y in points)
         said.append(f'{n}: memory at rest {first[n]["anon"]:.1f} to {last[n]["anon"]:.1f} MB over '
                     f'{len(judged)} rests; trend {grown:+.1f} MB in {hours * 60:.1f} min '
                     f'({grown * 1024 / documents:+.2f} KB a document), bound {bound:.1f} MB')
