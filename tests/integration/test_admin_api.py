@@ -81,7 +81,7 @@ def test_runtime_and_socket(plant):
 
 
 @pytest.mark.parametrize('method, path, status', [
-    ('GET', '/', 404), ('GET', '/api/v1/nothing', 404), ('POST', '/api/v1/listeners', 405),
+    ('GET', '/api/v1/nothing', 404), ('POST', '/api/v1/listeners', 405),
     ('DELETE', '/api/v1/documents/1', 405), ('GET', '/api/v1/documents/x', 400),
     ('GET', '/api/v1/documents/0', 400), ('GET', '/api/v1/documents/999999', 404),
     ('GET', '/api/v1/documents/999999/raw', 404), ('GET', '/api/v1/documents/1/other', 404),

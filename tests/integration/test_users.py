@@ -66,6 +66,8 @@ def test_nobody_may_log_on_before_the_first_user_is_made(gateway):
         assert tcp(g, 'GET', path)[0] == 200
     for path in '/api/v1/runtime', '/metrics', '/', '/api/v1/session':
         status, headers, body = tcp(g, 'GET', path)
+        if path == '/' and status == 308:
+            continue        # to the console, where it is built in
         assert status == 401 and 'waybill users add NAME --role admin' in body['error']
         assert headers['WWW-Authenticate'] == 'Bearer'
     status, _, body = tcp(g, 'GET', '/api/v1/users', **basic('zoe'))
