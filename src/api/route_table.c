@@ -81,6 +81,12 @@ const struct api_route api_routes[] = {
 
     { "GET", "/api/v1/sessions", api_sessions, ROLE_VIEWER, "listSessions", "sessions under way, with progress",
       NULL, NULL, NULL, "200 Sessions" },
+    { "GET", "/api/v1/sessions/{id}", api_one_session, ROLE_VIEWER, "getSessionUnderWay", "one of them; 404 when it has ended",
+      "id:i", NULL, NULL, "200 RunningSession" },
+    { "GET", "/api/v1/log", api_log, ROLE_VIEWER, "getLog", "log levels set at run time",
+      NULL, NULL, NULL, "200 Log" },
+    { "POST", "/api/v1/log", api_log_set, ROLE_OPERATOR, "setLog", "set the level of one partner's lines or of all, for so many seconds or until the runtime ends",
+      NULL, NULL, "LogNew", "200 Log" },
     { "POST", "/api/v1/partners/{name}/call", api_partner_call, ROLE_OPERATOR, "callPartner", "call it now",
       "name:s", NULL, NULL, "202 Called" },
     { "POST", "/api/v1/partners/{name}/test", api_partner_test, ROLE_OPERATOR, "testPartner", "connect, log on, say what was found",
@@ -88,7 +94,7 @@ const struct api_route api_routes[] = {
     { "POST", "/api/v1/partners/{name}/certificates", api_exchange, ROLE_ADMIN, "sendCertificates", "send ours by certificate exchange",
       "name:s", "what!:ExchangeKind certificate:s", NULL, "201 CertificatesSent" },
     { "GET", "/api/v1/trace", api_trace, ROLE_OPERATOR, "trace", "decoded commands from now on, until the client closes",
-      NULL, "partner:s", NULL, "200 text" },
+      NULL, "partner:s session:i", NULL, "200 text" },
 
     { "GET", "/api/v1/session", api_session, ROLE_VIEWER, "getSession", "who asks",
       NULL, NULL, NULL, "200 Session" },
@@ -220,6 +226,11 @@ const struct api_schema api_schemas[] = {
     { "Sessions", "sessions:[RunningSession]" },
     { "RunningSession", "id:i protocol:s partner:s~ peer:s~ address:s~ state:s tls:s~ initiator:b since:t~ document:i~ done:i"
       " total:i octets_in:i octets_out:i" },
+    { "Log", "level:LogLevel configured:LogLevel set:[LogSet]" },
+    { "LogSet", "partner:s~ level:LogLevel until:t~" },
+    { "LogLevel", "=error|warn|info|debug" },
+    { "LogNew", "partner?:s~ level:LogLevelNew for?:i~" },
+    { "LogLevelNew", "=error|warn|info|debug|default" },
     { "Called", "called:b" },
     { "PartnerTest", "ok:b steps:[PartnerTestStep] trace:[s]" },
     { "PartnerTestStep", "step:s ok:b text:s~ ms:i" },

@@ -47,6 +47,27 @@ void api_sessions(struct api_call *c)
     api_json(c, 200, o);
 }
 
+void api_one_session(struct api_call *c)
+{
+    struct gateway_session *list;
+    struct err err;
+    int64_t id;
+    size_t n;
+
+    if (!api_number(c, "session", c->arg[0], 1, INT64_MAX, &id))
+        return;
+    if (!gateway_sessions(c->gateway, &c->r->arena, &list, &n, &err)) {
+        api_fail(c, &err);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (list[i].id == id) {
+            api_json(c, 200, session(&list[i]));
+            return;
+        }
+    api_error(c, 404, "session %lld is not under way", (long long)id);
+}
+
 void api_partner_call(struct api_call *c)
 {
     struct json_out o;
@@ -126,10 +147,14 @@ static bool trace_lines(struct api_call *c, struct gateway_trace *t, struct err 
 void api_trace(struct api_call *c)
 {
     const char *partner = http_query(c->r, "partner");
+    const char *session = http_query(c->r, "session");
     struct gateway_trace *t;
     struct err err;
+    int64_t id = 0;
 
-    if (!gateway_trace_open(c->gateway, partner != NULL ? partner : "*", &t, &err)) {
+    if (session != NULL && !api_number(c, "session", session, 1, INT64_MAX, &id))
+        return;
+    if (!gateway_trace_open(c->gateway, partner != NULL ? partner : "*", id, &t, &err)) {
         api_fail(c, &err);
         return;
     }

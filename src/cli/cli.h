@@ -194,7 +194,8 @@ extern const struct cli_command cmd_serve, cmd_check, cmd_dump, cmd_apply, cmd_g
     cmd_acknowledge, cmd_reject, cmd_cancel, cmd_receipts, cmd_jobs, cmd_sessions, cmd_call,
     cmd_test, cmd_trace, cmd_download, cmd_certificates, cmd_exchange, cmd_trust_list,
     cmd_users, cmd_tokens, cmd_audit, cmd_bench, cmd_backup, cmd_restore, cmd_init,
-    cmd_completion, cmd_alert_test, cmd_explain, cmd_reload, cmd_stop, cmd_version, cmd_help;
+    cmd_completion, cmd_components, cmd_versions, cmd_diff, cmd_settings, cmd_log_level,
+    cmd_alert_test, cmd_explain, cmd_reload, cmd_stop, cmd_version, cmd_help;
 /* NULL-ended. */
 extern const struct cli_command *const cli_commands[];
 int cli_help_command(const struct cli_command *cmd, FILE *f);

@@ -5,14 +5,15 @@
 #include <signal.h>
 
 const struct cli_command *const cli_commands[] = {
-    &cmd_init,     &cmd_serve,      &cmd_check,      &cmd_dump,       &cmd_apply,
-    &cmd_get,      &cmd_delete,     &cmd_listeners,  &cmd_documents,  &cmd_show,
-    &cmd_send,     &cmd_retry,      &cmd_resend,     &cmd_reprocess,  &cmd_acknowledge,
-    &cmd_reject,   &cmd_cancel,     &cmd_receipts,   &cmd_jobs,       &cmd_sessions,
-    &cmd_call,     &cmd_test,       &cmd_trace,      &cmd_download,   &cmd_certificates,
-    &cmd_exchange, &cmd_trust_list, &cmd_bench,      &cmd_users,      &cmd_tokens,
-    &cmd_audit,    &cmd_backup,     &cmd_restore,    &cmd_alert_test, &cmd_explain,
-    &cmd_reload,   &cmd_stop,       &cmd_completion, &cmd_version,    &cmd_help,
+    &cmd_init,      &cmd_serve,      &cmd_check,      &cmd_dump,       &cmd_apply,
+    &cmd_get,       &cmd_components, &cmd_versions,   &cmd_diff,       &cmd_settings,
+    &cmd_log_level, &cmd_delete,     &cmd_listeners,  &cmd_documents,  &cmd_show,
+    &cmd_send,      &cmd_retry,      &cmd_resend,     &cmd_reprocess,  &cmd_acknowledge,
+    &cmd_reject,    &cmd_cancel,     &cmd_receipts,   &cmd_jobs,       &cmd_sessions,
+    &cmd_call,      &cmd_test,       &cmd_trace,      &cmd_download,   &cmd_certificates,
+    &cmd_exchange,  &cmd_trust_list, &cmd_bench,      &cmd_users,      &cmd_tokens,
+    &cmd_audit,     &cmd_backup,     &cmd_restore,    &cmd_alert_test, &cmd_explain,
+    &cmd_reload,    &cmd_stop,       &cmd_completion, &cmd_version,    &cmd_help,
     NULL,
 };
 

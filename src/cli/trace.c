@@ -54,7 +54,10 @@ static int run(struct cli *c)
 
     l->json = c->json;
     status = cli_http(
-        c, &call, cli_query(c, "/api/v1/trace", "partner", c->args_n > 0 ? c->args[0] : NULL),
+        c, &call,
+        cli_query(c,
+                  cli_query(c, "/api/v1/trace", "partner", c->args_n > 0 ? c->args[0] : NULL),
+                  "session", cli_option_value(c, "session")),
         &reply);
     /* a refusal is one line without its end */
     if (status == CLI_DONE && reply.status != 200)
@@ -63,10 +66,16 @@ static int run(struct cli *c)
     return status;
 }
 
+static const struct cli_option options[] = {
+    { 's', "session", "ID", "only this one of the sessions under way" },
+};
+
 const struct cli_command cmd_trace = {
     .name = "trace",
     .help = "print every command of a partner's sessions, decoded, until interrupted",
-    .usage = "[PARTNER]",
+    .usage = "[PARTNER] [--session ID]",
+    .options = options,
+    .options_n = COUNT_OF(options),
     .more = "PARTNER is a component name or an ODETTE ID; without it all sessions are shown. "
             "Passwords are hidden. With --json each line is an object.",
     .example = "waybill trace acme\n",

@@ -177,7 +177,7 @@ static void answer_empty(struct exchange *x, int status, const char *extra)
 {
     struct err ignored;
 
-    as2_trace(x->g, x->in.d.partner, x->in.d.from, "< HTTP %d", status);
+    as2_trace(x->g, x->shown.id, x->in.d.partner, x->in.d.from, "< HTTP %d", status);
     (void)!http_answer(x->r, status, NULL, extra, span_of(NULL, 0), &ignored);
 }
 
@@ -199,7 +199,7 @@ static void answer_mdn(struct exchange *x, struct span mdn)
         return;
     }
     as2_answer_split(mdn, &x->in.arena, &headers, &body);
-    as2_trace(x->g, x->in.d.partner, x->in.d.from, "< HTTP 200, MDN %s",
+    as2_trace(x->g, x->shown.id, x->in.d.partner, x->in.d.from, "< HTTP 200, MDN %s",
               as2_fault_disposition(x->in.fault));
     if (headers != NULL && http_answer(x->r, 200, NULL, headers, body, &ignored))
         atomic_fetch_add(&x->g->n.mdns_out, 1);
@@ -537,7 +537,7 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
     }
     atomic_fetch_add(&g->busy, 1);
     fill(x, head);
-    as2_trace(g, x->in.d.partner, head->from, "> POST %s Message-ID %s, MDN %s", r->path,
+    as2_trace(g, 0, x->in.d.partner, head->from, "> POST %s Message-ID %s, MDN %s", r->path,
               head->message_id,
               !x->in.request.mdn ? "none"
               : x->async         ? "asynchronous"

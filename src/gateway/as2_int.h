@@ -253,7 +253,7 @@ bool poster_start(struct gateway *g, struct poster **out, struct err *err);
 void poster_stop(struct poster *p); /* NULL is fine */
 
 /* ---- the trace ---------------------------------------------------------------------------------- */
-void as2_trace(struct gateway *g, const char *partner, const char *code, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+void as2_trace(struct gateway *g, int64_t session, const char *partner, const char *code,
+               const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 #endif

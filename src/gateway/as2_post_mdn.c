@@ -176,7 +176,7 @@ static void post(struct gateway *g, const struct snapshot *sn, const struct job 
     call.headers = headers == NULL ? NULL : post_header_list(headers, a);
     answered = call.headers != NULL ? http_call(&call, a, reply, &err)
                                     : FAIL(&err, FAIL_LOCAL, 0, "out of memory");
-    as2_trace(g, d->partner, d->peer, "> POST MDN to %s: %s", call.url,
+    as2_trace(g, 0, d->partner, d->peer, "> POST MDN to %s: %s", call.url,
               answered ? "answered" : err.text);
     if (!answered && atomic_load(&g->ending)) {
         store_release_job(g->store, j->id);

@@ -163,8 +163,8 @@ static bool request(struct posting *x, struct err *err)
     call_for(x, &call);
     if (call.headers == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    as2_trace(x->g, x->p->name, x->d.peer, "> POST %s Message-ID %s, %llu octets", x->cfg->url,
-              as2_prop(&x->d, AS2_MESSAGE_ID), (unsigned long long)x->d.raw.size);
+    as2_trace(x->g, x->shown.id, x->p->name, x->d.peer, "> POST %s Message-ID %s, %llu octets",
+              x->cfg->url, as2_prop(&x->d, AS2_MESSAGE_ID), (unsigned long long)x->d.raw.size);
     x->shown.outgoing = true;
     x->shown.tls = strncmp(x->cfg->url, "https:", 6) == 0;
     x->shown.document_id = x->d.id;
@@ -178,7 +178,7 @@ static bool request(struct posting *x, struct err *err)
     }
     transfer_end(x->g, &x->shown);
     atomic_fetch_add(answered ? &x->g->n.posts : &x->g->n.posts_failed, 1);
-    as2_trace(x->g, x->p->name, x->d.peer, "< %s",
+    as2_trace(x->g, x->shown.id, x->p->name, x->d.peer, "< %s",
               answered ? arena_printf(&x->arena, "HTTP %d", x->reply->status) : err->text);
     return answered;
 }

@@ -27,14 +27,15 @@ void as2_refuse(struct gateway *g, struct http_request *r, int status, const cha
     log_event(LOG_WARN, "as2.request.refused", "address", r->address, "as2_from", from,
               "as2_to", http_header(r, "AS2-To"), "status", log_num(status), "reason", reason,
               "look_at", look_at, NULL);
-    as2_trace(g, from == NULL ? "" : from, from == NULL ? "" : from, "< HTTP %d: %s", status,
+    as2_trace(g, 0, from == NULL ? "" : from, from == NULL ? "" : from, "< HTTP %d: %s", status,
               reason);
     (void)snprintf(line, sizeof(line), "%s\n", text);
     (void)!http_answer(r, status, text[0] != '\0' ? "text/plain; charset=utf-8" : NULL, extra,
                        span_text(text[0] != '\0' ? line : ""), &ignored);
 }
 
-void as2_trace(struct gateway *g, const char *partner, const char *code, const char *fmt, ...)
+void as2_trace(struct gateway *g, int64_t session, const char *partner, const char *code,
+               const char *fmt, ...)
 {
     char line[600];
     va_list args;
@@ -44,7 +45,8 @@ void as2_trace(struct gateway *g, const char *partner, const char *code, const c
     va_start(args, fmt);
     (void)vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
-    trace_line(g->trace, partner == NULL ? "" : partner, code == NULL ? "" : code, line);
+    trace_line(g->trace, session, partner == NULL ? "" : partner, code == NULL ? "" : code,
+               line);
 }
 
 /* ---- who is it ------------------------------------------------------------------------------- */
@@ -277,7 +279,7 @@ static void take_mdn(struct gateway *g, const struct snapshot *sn, const struct 
     } else if (err.wire >= 400 && err.wire < 500) {
         status = err.wire;
     }
-    as2_trace(g, h->from, h->from, "> MDN, answered HTTP %d", status);
+    as2_trace(g, 0, h->from, h->from, "> MDN, answered HTTP %d", status);
     if (ok && status < 300)
         (void)!http_answer(r, status, NULL, NULL, span_of(NULL, 0), &err);
     else

@@ -589,7 +589,7 @@ static void test_session(struct gateway *g, const struct call *call, struct conn
     }
     prepare(s, call);
     s->test = true;
-    s->trace = session_trace_new(g);
+    s->trace = session_trace_new(g, s->id);
     if (s->trace != NULL)
         session_trace_collect(s->trace, a, &r->trace, &r->trace_n);
     if (session_link(s)) {

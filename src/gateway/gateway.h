@@ -249,7 +249,8 @@ MUST_CHECK bool gateway_test_partner(struct gateway *g, const char *partner, str
 /* Decoded commands of the sessions with one partner (component name or ODETTE ID, or "*"),
  * from now on. */
 struct gateway_trace;
-MUST_CHECK bool gateway_trace_open(struct gateway *g, const char *partner,
+/* session: only those of one that is under way (404), 0: of all. */
+MUST_CHECK bool gateway_trace_open(struct gateway *g, const char *partner, int64_t session,
                                    struct gateway_trace **out, struct err *err);
 /* The next line, waiting up to wait_ms; "" when none came; false when the runtime stops. The
  * line lives until the next call. */

@@ -213,7 +213,9 @@ void open_run(struct gateway *g, const struct job *j);
 struct trace_hub *trace_hub_new(void);
 void trace_hub_free(struct trace_hub *h);
 bool trace_wanted(struct trace_hub *h); /* anybody at all */
-void trace_line(struct trace_hub *h, const char *partner, const char *code, const char *line);
+/* session 0: of none. */
+void trace_line(struct trace_hub *h, int64_t session, const char *partner, const char *code,
+                const char *line);
 void trace_hub_stop(struct trace_hub *h);
 
 #endif

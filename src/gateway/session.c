@@ -393,11 +393,21 @@ static void heed_stop(struct session *s)
         oftp_session_abort(s->oftp, ESID_SHUTDOWN, "this system is being stopped");
 }
 
+/* Somebody began to look, perhaps in the middle of a session. */
+static void trace_from_here(struct session *s)
+{
+    s->trace = session_trace_new(s->g, s->id);
+    if (s->trace != NULL && s->peer[0] != '\0')
+        session_trace_partner(s->trace, s->partner_name, s->peer);
+}
+
 static bool step(struct session *s, uint8_t *buffer, bool *gone, struct err *err)
 {
     heed_stop(s);
     if (!flush(s, err))
         return false;
+    if (s->trace == NULL && trace_wanted(s->g->trace) && oftp_session_between(s->oftp))
+        trace_from_here(s);
     if (oftp_session_over(s->oftp))
         return true;
     if (!oftp_session_ending(s->oftp)) {
@@ -459,8 +469,6 @@ void session_run(struct session *s)
     struct err err = { 0 };
     bool gone = buffer == NULL;
 
-    if (s->trace == NULL && trace_wanted(s->g->trace))
-        s->trace = session_trace_new(s->g);
     open_engine(s);
     while (!gone && !oftp_session_over(s->oftp)) {
         if (!step(s, buffer, &gone, &err)) {

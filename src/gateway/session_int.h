@@ -142,7 +142,7 @@ void outgoing_cut(struct session *s);
 int64_t outgoing_backoff(const struct partner *p, int attempts, int64_t now_ms);
 
 /* session_trace.c */
-struct session_trace *session_trace_new(struct gateway *g);
+struct session_trace *session_trace_new(struct gateway *g, int64_t session);
 void session_trace_free(struct session_trace *t);
 void session_trace_octets(struct session_trace *t, bool sent, struct span octets, int level);
 /* From here on the partner is known; lines held until now are handed on or dropped. */

@@ -8,6 +8,7 @@ enum { HELD_MAX = 8, COLLECT_MAX = 64 };
 
 struct session_trace {
     struct gateway *g;
+    int64_t id;
     struct oftp_stb stb[2]; /* received, sent */
     bool broken[2];
     char partner[128], code[OFTP_CODE + 1];
@@ -20,7 +21,7 @@ struct session_trace {
     size_t *lines_n;
 };
 
-struct session_trace *session_trace_new(struct gateway *g)
+struct session_trace *session_trace_new(struct gateway *g, int64_t id)
 {
     struct session_trace *t = malloc(sizeof(*t));
 
@@ -28,6 +29,7 @@ struct session_trace *session_trace_new(struct gateway *g)
         return NULL;
     memset(t->broken, 0, sizeof(t->broken));
     t->g = g;
+    t->id = id;
     t->stb[0].have = t->stb[1].have = 0;
     t->partner[0] = t->code[0] = '\0';
     t->known = false;
@@ -63,7 +65,7 @@ static void give(struct session_trace *t, const char *line)
     if (t->lines != NULL && *t->lines != NULL && *t->lines_n < COLLECT_MAX)
         (*t->lines)[(*t->lines_n)++] = arena_text(t->arena, line);
     if (t->known)
-        trace_line(t->g->trace, t->partner, t->code, line);
+        trace_line(t->g->trace, t->id, t->partner, t->code, line);
     else if (t->held_n < HELD_MAX && (t->held[t->held_n] = strdup(line)) != NULL)
         t->held_n++;
 }
@@ -110,7 +112,7 @@ void session_trace_partner(struct session_trace *t, const char *partner, const c
     (void)text_copy(t->code, sizeof(t->code), code);
     t->known = true;
     for (size_t i = 0; i < t->held_n; i++) {
-        trace_line(t->g->trace, t->partner, t->code, t->held[i]);
+        trace_line(t->g->trace, t->id, t->partner, t->code, t->held[i]);
         free(t->held[i]);
     }
     t->held_n = 0;

@@ -1,6 +1,6 @@
 /* Traces: decoded commands, handed to whoever listens for that partner. A listener that does not
  * keep up loses lines and is told so; a session never waits for one. */
-#include "gateway/gateway_int.h"
+#include "gateway/session_int.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@ enum { TRACE_LINES = 256, TRACE_LINE_MAX = 2048, TRACE_OPEN_MAX = 32 };
 struct gateway_trace {
     struct trace_hub *hub;
     char partner[128];
+    int64_t session;           /* 0: any */
     char line[TRACE_LINE_MAX]; /* what trace_next gave last */
     char *ring[TRACE_LINES];
     size_t first, n;
@@ -53,25 +54,35 @@ void trace_hub_free(struct trace_hub *h)
 
 bool trace_wanted(struct trace_hub *h)
 {
-    return atomic_load(&h->open) > 0;
+    return atomic_load(&h->open) > 0 || log_partner_debug(NULL);
 }
 
-static bool wants(const struct gateway_trace *t, const char *partner, const char *code)
+static bool wants(const struct gateway_trace *t, int64_t session, const char *partner,
+                  const char *code)
 {
+    if (t->session != 0 && t->session != session)
+        return false;
     return strcmp(t->partner, "*") == 0 || strcmp(t->partner, partner) == 0 ||
            strcmp(t->partner, code) == 0;
 }
 
-void trace_line(struct trace_hub *h, const char *partner, const char *code, const char *line)
+void trace_line(struct trace_hub *h, int64_t session, const char *partner, const char *code,
+                const char *line)
 {
     char time[25], text[TRACE_LINE_MAX];
+
+    if (log_partner_debug(partner))
+        log_event(LOG_DEBUG, "trace", "partner", partner, "session",
+                  session != 0 ? log_num(session) : NULL, "line", line, NULL);
+    if (atomic_load(&h->open) == 0)
+        return;
 
     net_time_text(net_wall_ms(), time);
     (void)snprintf(text, sizeof(text), "%s %s %s", time, partner[0] != '\0' ? partner : code,
                    line);
     pthread_mutex_lock(&h->lock);
     for (struct gateway_trace *t = h->list; t != NULL; t = t->next) {
-        if (!wants(t, partner, code))
+        if (!wants(t, session, partner, code))
             continue;
         if (t->n == TRACE_LINES) {
             t->lost++;
@@ -94,10 +105,26 @@ void trace_hub_stop(struct trace_hub *h)
     pthread_mutex_unlock(&h->lock);
 }
 
-bool gateway_trace_open(struct gateway *g, const char *partner, struct gateway_trace **out,
-                        struct err *err)
+static bool session_there(struct gateway *g, int64_t id)
+{
+    bool found = false;
+
+    pthread_mutex_lock(&g->lock);
+    for (const struct session *s = g->sessions; s != NULL && !found; s = s->next)
+        found = s->id == id;
+    for (const struct transfer *t = g->transfers; t != NULL && !found; t = t->next)
+        found = t->id == id;
+    pthread_mutex_unlock(&g->lock);
+    return found;
+}
+
+bool gateway_trace_open(struct gateway *g, const char *partner, int64_t session,
+                        struct gateway_trace **out, struct err *err)
 {
     struct gateway_trace *t = NULL;
+
+    if (session != 0 && !session_there(g, session))
+        return FAIL(err, FAIL_LOCAL, 404, "session %lld is not under way", (long long)session);
 
     if (atomic_load(&g->trace->open) >= TRACE_OPEN_MAX)
         return FAIL(err, FAIL_LOCAL, 503, "%d traces are open already: close one",
@@ -107,6 +134,7 @@ bool gateway_trace_open(struct gateway *g, const char *partner, struct gateway_t
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     t->hub = g->trace;
     (void)text_copy(t->partner, sizeof(t->partner), partner);
+    t->session = session;
     pthread_mutex_lock(&t->hub->lock);
     t->next = t->hub->list;
     t->hub->list = t;

@@ -28,10 +28,8 @@ void log_setup(const char *level, const char *format)
 {
     enum log_level l = LOG_INFO;
 
-    for (size_t i = 0; level != NULL && i < COUNT_OF(level_names); i++) {
-        if (strcmp(level, level_names[i]) == 0)
-            l = (enum log_level)i;
-    }
+    if (level != NULL)
+        (void)log_level_of(level, &l);
     log_level_set(l);
     atomic_store(&json_now, format != NULL && strcmp(format, "json") == 0);
 }
@@ -41,9 +39,43 @@ void log_level_set(enum log_level level)
     atomic_store(&level_now, (int)level);
 }
 
+enum log_level log_level_base(void)
+{
+    return (enum log_level)atomic_load_explicit(&level_now, memory_order_relaxed);
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
+bool log_level_of(const char *name, enum log_level *level)
+{
+    for (size_t i = 0; i < COUNT_OF(level_names); i++)
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    return false;
+}
+
 bool log_on(enum log_level level)
 {
-    return (int)level <= atomic_load_explicit(&level_now, memory_order_relaxed);
+    return log_level_for(NULL) >= level;
+}
+
+/* The value of `partner` among the pairs. */
+static const char *partner_of(va_list ap)
+{
+    const char *key;
+
+    while ((key = va_arg(ap, const char *)) != NULL) {
+        const char *value = va_arg(ap, const char *);
+
+        if (strcmp(key, "partner") == 0)
+            return value;
+    }
+    return NULL;
 }
 
 /* ---- escaping --------------------------------------------------------------------------- */
@@ -201,7 +233,7 @@ void log_event(enum log_level level, const char *event, ...)
     char buffer[LINE_CAP];
     struct writer w = writer_of(buffer, sizeof(buffer) - TAIL);
     const char *key;
-    bool cut = false;
+    bool cut = false, wanted;
     va_list ap;
 
     if (level <= LOG_WARN) {
@@ -209,7 +241,10 @@ void log_event(enum log_level level, const char *event, ...)
         log_count_add(level, event, ap);
         va_end(ap);
     }
-    if (!log_on(level))
+    va_start(ap, event);
+    wanted = log_level_for(partner_of(ap)) >= level;
+    va_end(ap);
+    if (!wanted)
         return;
     put_head(&w, level, event, json);
     va_start(ap, event);

@@ -386,6 +386,9 @@ void oftp_session_open(struct oftp_session *s, const struct oftp_config *cfg, ui
 void oftp_session_input(struct oftp_session *s, struct span *in, uint64_t now_ms,
                         struct oftp_event *ev);
 
+/* Whether everything received so far were whole exchange buffers: a reader of the same octets may
+ * begin here. */
+bool oftp_session_between(const struct oftp_session *s);
 /* What to send now (borrowed until the next call on s) and how much of it was sent. */
 struct span oftp_session_output(const struct oftp_session *s);
 void oftp_session_sent(struct oftp_session *s, size_t n, uint64_t now_ms);

@@ -153,6 +153,11 @@ void oftp_out_drop_cdt(struct oftp_session *s)
     s->cdt_end = 0;
 }
 
+bool oftp_session_between(const struct oftp_session *s)
+{
+    return s->stb->have == 0;
+}
+
 struct span oftp_session_output(const struct oftp_session *s)
 {
     return span_of(s->out + s->begin, s->end - s->begin);

@@ -140,11 +140,13 @@ def test_good_answers_are_as_described(gateway, authority, tmp_path):
                  '/api/v1/listeners', '/api/v1/documents', f'/api/v1/documents/{inbound}',
                  f'/api/v1/documents/{outbound}', f'/api/v1/documents/{inbound}/raw',
                  f'/api/v1/receipts?document={inbound}', '/api/v1/receipts', '/api/v1/jobs',
-                 '/api/v1/session', '/api/v1/users', '/api/v1/tokens', '/api/v1/audit?limit=2'):
+                 '/api/v1/log', '/api/v1/session', '/api/v1/users', '/api/v1/tokens', '/api/v1/audit?limit=2'):
         ok('GET', path)
     with r.call() as me:
         me.offer_file(File(b'y', dsn='TWO'))
         ok('GET', '/api/v1/sessions')
+        session, = g.get('/api/v1/sessions')['sessions']
+        ok('GET', f'/api/v1/sessions/{session["id"]}')
     for what in 'pause', 'resume', 'restart':
         ok('POST', f'/api/v1/listeners/{r.listener}/{what}')
     ok('POST', f'/api/v1/documents/{outbound}/cancel')
@@ -170,6 +172,7 @@ def test_good_answers_are_as_described(gateway, authority, tmp_path):
     ok('POST', '/api/v1/tokens', {'name': 'erp', 'role': 'viewer', 'expires': '2099-01-01'}, 201)
     ok('DELETE', '/api/v1/tokens/erp')
     ok('POST', f'/api/v1/backup?directory={tmp_path}/backup')
+    ok('POST', '/api/v1/log', {'level': 'info'})
     ok('POST', '/api/v1/reload')
     ok('POST', '/api/v1/stop', status=202)
     assert g.exit_status() == 0

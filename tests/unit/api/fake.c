@@ -315,9 +315,10 @@ struct gateway_trace {
     int lines;
 };
 
-bool gateway_trace_open(struct gateway *g, const char *partner, struct gateway_trace **out,
-                        struct err *err)
+bool gateway_trace_open(struct gateway *g, const char *partner, int64_t session,
+                        struct gateway_trace **out, struct err *err)
 {
+    (void)session;
     if (!asked(g, err, "trace", partner))
         return false;
     *out = calloc(1, sizeof(**out));
