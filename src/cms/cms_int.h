@@ -9,6 +9,14 @@
 #define REFUSE(err, fault, ...) FAIL((err), FAIL_TRUST, (fault), __VA_ARGS__)
 #define NO_MEMORY(err)          FAIL((err), FAIL_LOCAL, 0, "out of memory")
 
+/* libcrypto says that memory was out as it says that a signature is wrong, and the partner must not
+ * be told the latter for the former. cms_ssl_begin() at each entry; cms_ssl_clear() wherever its
+ * queue of errors is emptied; cms_ssl_judge() before a failure is given out: turns a refusal into
+ * FAIL_LOCAL when memory was out since cms_ssl_begin(). */
+void cms_ssl_begin(void);
+void cms_ssl_clear(void);
+void cms_ssl_judge(struct err *err);
+
 /* ContentInfo's type, RFC 5652 section 3; NID_undef for what we do not open. */
 int cms_kind_nid(enum cms_kind kind);
 const char *cms_kind_name(enum cms_kind kind);

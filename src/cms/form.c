@@ -102,11 +102,36 @@ bool form_end(struct grow *g, const struct form *f, struct err *err)
            put(g, span_of(ends, 6), err);
 }
 
+/* Of this thread, since cms_ssl_begin(): libcrypto's queue is of the thread, too. */
+static _Thread_local bool starved;
+
+void cms_ssl_begin(void)
+{
+    starved = false;
+    ERR_clear_error();
+}
+
+void cms_ssl_clear(void)
+{
+    unsigned long code;
+
+    while ((code = ERR_get_error()) != 0)
+        starved = starved || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    ERR_clear_error(); /* its marks, too */
+}
+
+void cms_ssl_judge(struct err *err)
+{
+    cms_ssl_clear();
+    if (starved && err->kind == FAIL_TRUST)
+        (void)NO_MEMORY(err);
+}
+
 const char *cms_ssl_reason(void)
 {
     unsigned long code = ERR_peek_error();
     const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
 
-    ERR_clear_error();
+    cms_ssl_clear();
     return reason != NULL ? reason : "no reason given";
 }

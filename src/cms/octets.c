@@ -1,8 +1,6 @@
 /* Small objects in memory: receipts, challenges. Sealed in DER, which every partner reads. */
 #include "cms/cms_int.h"
 
-#include <openssl/err.h>
-
 enum { OPEN_CHUNK = 4096, CIPHER_SLACK = 64 };
 
 /* Puts the content through s and frees s. */
@@ -30,7 +28,7 @@ static bool seal_octets(struct seal *s, struct span content, uint8_t **out, size
     s->form.content = NULL;
     free(made);
     stage_free(&s->base);
-    ERR_clear_error();
+    cms_ssl_clear();
     if (!ok)
         return false;
     *out = object;

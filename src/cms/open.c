@@ -1,8 +1,6 @@
 /* Opening: layer upon layer, as they are found, each feeding the next through a buffer. */
 #include "cms/signature.h"
 
-#include <openssl/err.h>
-
 enum { BETWEEN = 64 * 1024 };
 
 /* What layer i has written and layer i + 1, or nobody yet, has not taken. */
@@ -160,15 +158,15 @@ static bool begins_as_text(const struct between *b)
 }
 
 /* Whether the failure of layer i is to wait for the end of the encrypted layer around it. */
-static bool keep_fault(struct open *op, size_t i, const struct err *err)
+static bool keep_fault(struct open *op, size_t i, struct err *err)
 {
     bool inside = false;
 
     for (size_t k = 0; k < i; k++)
         inside = inside || is_enveloped(op, k);
+    cms_ssl_judge(err);
     if (!inside || err->kind != FAIL_TRUST || op->peel[i].limit)
         return false;
-    ERR_clear_error();
     op->fault = *err;
     op->faulty = i;
     if (op->peel[i].ops == NULL && begins_as_text(&op->between[i - 1]))
@@ -257,18 +255,15 @@ static bool all_ended(const struct open *op)
     return op->plain && waiting(&op->between[op->opened.n - 1]) == 0;
 }
 
-static enum flow open_step(struct stage *st, struct span *in, bool last, struct room *out,
-                           struct err *err)
+static enum flow step(struct open *op, struct span *in, bool last, struct room *out,
+                      struct err *err)
 {
-    struct open *op = (struct open *)st;
     bool moved = true;
 
     while (moved) {
         moved = false;
-        if (!pump(op, in, last, out, &moved, err)) {
-            ERR_clear_error();
+        if (!pump(op, in, last, out, &moved, err))
             return FLOW_FAIL;
-        }
     }
     if (all_ended(op))
         return !tell_fault(op, err) ? FLOW_FAIL : last ? FLOW_END : FLOW_IN;
@@ -278,6 +273,20 @@ static enum flow open_step(struct stage *st, struct span *in, bool last, struct 
         return FLOW_IN;
     (void)FAIL(err, FAIL_LOCAL, 0, "open: a layer takes nothing and gives nothing");
     return FLOW_FAIL;
+}
+
+static enum flow open_step(struct stage *st, struct span *in, bool last, struct room *out,
+                           struct err *err)
+{
+    enum flow f;
+
+    cms_ssl_begin();
+    f = step((struct open *)st, in, last, out, err);
+    if (f == FLOW_FAIL)
+        cms_ssl_judge(err);
+    else
+        cms_ssl_clear();
+    return f;
 }
 
 static const struct stage_ops open_ops = { "open", open_step, open_free };

@@ -1,8 +1,6 @@
 /* A detached signature: the SignedData is read when the stage is made, the content passes later. */
 #include "cms/signature.h"
 
-#include <openssl/err.h>
-
 struct detached {
     struct opened opened; /* the first member */
     struct cms_open_options o;
@@ -18,10 +16,9 @@ static void detached_free(struct stage *st)
     free(d);
 }
 
-static enum flow detached_step(struct stage *st, struct span *in, bool last, struct room *out,
-                               struct err *err)
+static enum flow step(struct detached *d, struct span *in, bool last, struct room *out,
+                      struct err *err)
 {
-    struct detached *d = (struct detached *)st;
     struct span taken = *in;
 
     taken.n = room_take(out, in);
@@ -32,6 +29,18 @@ static enum flow detached_step(struct stage *st, struct span *in, bool last, str
     if (!last)
         return FLOW_IN;
     return d->peel.ops->finish(&d->peel, err) ? FLOW_END : FLOW_FAIL;
+}
+
+static enum flow detached_step(struct stage *st, struct span *in, bool last, struct room *out,
+                               struct err *err)
+{
+    enum flow f;
+
+    cms_ssl_begin();
+    f = step((struct detached *)st, in, last, out, err);
+    if (f == FLOW_FAIL)
+        cms_ssl_judge(err);
+    return f;
 }
 
 /* Walks the SignedData to its end but asks for no verdict yet. */
@@ -61,9 +70,10 @@ struct stage *cms_verify_detached_new(const struct cms_open_options *o, struct s
     d->peel = (struct peel) {
         .o = &d->o, .layer = &d->opened.layers[0], .taken = &d->taken, .detached = true
     };
+    cms_ssl_begin();
     if (!read_signed(d, signed_data, err)) {
         detached_free(&d->opened.base);
-        ERR_clear_error();
+        cms_ssl_judge(err);
         return NULL;
     }
     return &d->opened.base;

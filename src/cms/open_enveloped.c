@@ -10,7 +10,6 @@
 #include "cms/peel.h"
 
 #include <openssl/cms.h>
-#include <openssl/err.h>
 
 enum {
     BLOCK_MAX = 16,
@@ -33,7 +32,7 @@ struct enveloped {
 
 static bool undecryptable(struct err *err)
 {
-    ERR_clear_error();
+    cms_ssl_clear();
     return peel_undecryptable(err);
 }
 
@@ -165,7 +164,7 @@ static bool begin(struct peel *p, struct err *err)
         BIO_free(nowhere);
         return undecryptable(err);
     }
-    ERR_clear_error();
+    cms_ssl_clear();
     return BIO_get_cipher_ctx(e->chain, &e->ctx) > 0 || undecryptable(err);
 }
 
@@ -231,7 +230,7 @@ static void last_block(struct peel *p)
     if (EVP_CIPHER_CTX_set_padding(e->ctx, 0) == 1 &&
         EVP_DecryptFinal_ex(e->ctx, e->held, &n) == 1 && n > 0)
         e->held_to = unpad(e->held, (size_t)n, &p->damaged);
-    ERR_clear_error();
+    cms_ssl_clear();
 }
 
 static enum flow flush(struct peel *p, struct room *out, struct err *err)

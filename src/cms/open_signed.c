@@ -4,8 +4,6 @@
 #include "cms/algorithms.h"
 #include "cms/signature.h"
 
-#include <openssl/err.h>
-
 enum { DIGESTS_MAX = 9 };
 
 struct signed_data {
@@ -30,7 +28,7 @@ static bool add_digest(struct signed_data *s, int nid, struct err *err)
     if (bio == NULL || BIO_ctrl(bio, BIO_C_SET_MD, 0, (void *)(uintptr_t)md) <= 0 ||
         BIO_get_md_ctx(bio, &s->ctx[s->n]) <= 0) {
         BIO_free(bio);
-        ERR_clear_error();
+        cms_ssl_clear();
         return NO_MEMORY(err);
     }
     s->nid[s->n++] = nid;
@@ -238,7 +236,7 @@ static bool try_inside(struct peel *p, CMS_ContentInfo *cms, CMS_SignerInfo *si,
             p->layer->trusted = verify(p->own, cms, si, cert, &search->why);
     }
     sk_X509_pop_free(certs, X509_free);
-    ERR_clear_error();
+    cms_ssl_clear();
     return p->layer->trusted;
 }
 
@@ -263,7 +261,7 @@ static void look_whole(struct peel *p, CMS_ContentInfo *cms, STACK_OF(CMS_Signer
             p->likely = p->likely || CMS_SignerInfo_verify_content(si, s->chain) == 1;
     }
     sk_X509_pop_free(certs, X509_free);
-    ERR_clear_error();
+    cms_ssl_clear();
 }
 
 static bool verdict(struct peel *p, CMS_ContentInfo *cms, struct err *err)
@@ -316,7 +314,7 @@ static bool signed_by_known(struct peel *p)
             record(p, p->own, signer_digest(si));
     }
     CMS_ContentInfo_free(cms);
-    ERR_clear_error();
+    cms_ssl_clear();
     return p->layer->trusted;
 }
 
@@ -330,7 +328,7 @@ static bool finish(struct peel *p, struct err *err)
     cms = peel_detached(p, grow_span(&p->walk.tail), err);
     ok = cms != NULL && verdict(p, cms, err);
     CMS_ContentInfo_free(cms);
-    ERR_clear_error();
+    cms_ssl_clear();
     return ok;
 }
 

@@ -3,7 +3,6 @@
 #include "cms/cms_int.h"
 
 #include <assert.h>
-#include <openssl/err.h>
 
 enum { SEGMENT_HEAD = 4, DIRECT = 512 }; /* less room than DIRECT: through s->small */
 
@@ -105,10 +104,14 @@ static enum flow step(struct seal *s, struct span *in, bool last, struct room *o
 enum flow seal_step(struct stage *st, struct span *in, bool last, struct room *out,
                     struct err *err)
 {
-    enum flow f = step((struct seal *)st, in, last, out, err);
+    enum flow f;
 
+    cms_ssl_begin();
+    f = step((struct seal *)st, in, last, out, err);
     if (f == FLOW_FAIL)
-        ERR_clear_error();
+        cms_ssl_judge(err);
+    else
+        cms_ssl_clear();
     return f;
 }
 

@@ -5,7 +5,6 @@
 #include "cms/walk.h"
 
 #include <openssl/cms.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 enum { BLOCK_MAX = 16, TAG = 16 };
@@ -84,7 +83,7 @@ static bool add_recipient(struct encrypt *e, const struct cms_encrypt_options *o
     CMS_RecipientInfo *ri;
 
     if (key == NULL || (!EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "EC"))) {
-        ERR_clear_error();
+        cms_ssl_clear();
         return FAIL(err, FAIL_LOCAL, 0, "encrypt: a certificate with neither RSA nor EC key");
     }
     ri = CMS_add1_recipient_cert(e->cms, cert, flags);
@@ -166,10 +165,10 @@ struct seal *seal_encrypt(const struct cms_encrypt_options *o, struct err *err)
     e->seal.ops = &ops;
     if (!prepare(e, o, cipher, err)) {
         encrypt_free(&e->seal);
-        ERR_clear_error();
+        cms_ssl_clear();
         return NULL;
     }
-    ERR_clear_error();
+    cms_ssl_clear();
     return &e->seal;
 }
 

@@ -3,7 +3,6 @@
 #include "cms/algorithms.h"
 #include "cms/cms_int.h"
 
-#include <openssl/err.h>
 #include <openssl/objects.h>
 
 struct sign {
@@ -121,8 +120,10 @@ struct seal *seal_sign(const struct cms_sign_options *o, struct err *err)
         (void)FAIL(err, FAIL_LOCAL, 0, "sign: an unknown digest");
         return NULL;
     }
-    if (!signer_check(o, err))
+    if (!signer_check(o, err)) {
+        cms_ssl_clear();
         return NULL;
+    }
     s = calloc(1, sizeof(*s));
     if (s != NULL)
         s->signers = calloc(o->signers_n, sizeof(*s->signers));
@@ -139,9 +140,10 @@ struct seal *seal_sign(const struct cms_sign_options *o, struct err *err)
     s->seal.ops = &ops;
     if (!prepare(s, err)) {
         sign_free(&s->seal);
-        return NULL;
+        s = NULL;
     }
-    return &s->seal;
+    cms_ssl_clear();
+    return s != NULL ? &s->seal : NULL;
 }
 
 struct stage *cms_sign_new(const struct cms_sign_options *o, struct err *err)
@@ -177,6 +179,6 @@ bool cms_sign_digest(const struct cms_sign_options *o, struct span digest, uint8
         seal->wait = (struct grow) { 0 };
     }
     stage_free(&seal->base);
-    ERR_clear_error();
+    cms_ssl_clear();
     return ok;
 }

@@ -5,7 +5,6 @@
 #include "base/writer.h"
 #include "cms/algorithms.h"
 
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 enum { ATTRIBUTES_MAX = 64, SALT_MAX = 2048, DIGEST_INFO_MAX = 128, MODULUS_MAX = 2048 };
@@ -82,7 +81,7 @@ size_t signature_digests(struct span head, int *nids, size_t max)
         if (ev.what == BER_OCTETS)
             ber_take(&b, &rest, ev.raw.n);
     }
-    ERR_clear_error();
+    cms_ssl_clear();
     return n;
 }
 
@@ -268,7 +267,7 @@ static bool verify_digest(CMS_SignerInfo *si, X509 *cert, struct span digest)
              EVP_PKEY_verify(c, signature.p, signature.n, digest.p, digest.n) == 1;
 out:
     EVP_PKEY_CTX_free(c);
-    ERR_clear_error();
+    cms_ssl_clear();
     return ok;
 }
 
@@ -391,7 +390,7 @@ static bool protection_agrees(CMS_SignerInfo *si)
     }
 out:
     ASN1_OBJECT_free(type);
-    ERR_clear_error();
+    cms_ssl_clear();
     return ok;
 }
 

@@ -3,7 +3,6 @@
 #include "cms/algorithms.h"
 #include "cms/cms_int.h"
 
-#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -22,7 +21,7 @@ bool signer_check(const struct cms_sign_options *o, struct err *err)
         const struct cms_signer *s = &o->signers[i];
 
         if (s->cert == NULL || s->key == NULL || X509_check_private_key(s->cert, s->key) != 1) {
-            ERR_clear_error();
+            cms_ssl_clear();
             return FAIL(err, FAIL_LOCAL, 0, "sign: key and certificate do not belong together");
         }
         if (!EVP_PKEY_is_a(s->key, "RSA") && !EVP_PKEY_is_a(s->key, "RSA-PSS") &&
@@ -120,7 +119,7 @@ static bool put_time(struct der *d, int64_t now_s)
     ASN1_TIME *t = ASN1_TIME_set(NULL, (time_t)now_s);
 
     if (t == NULL) {
-        ERR_clear_error();
+        cms_ssl_clear();
         return false;
     }
     der_element(d, (uint8_t)ASN1_STRING_type(t),

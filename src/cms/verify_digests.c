@@ -2,8 +2,6 @@
 #include "cms/algorithms.h"
 #include "cms/signature.h"
 
-#include <openssl/err.h>
-
 struct judge {
     const struct cms_open_options *o;
     const struct cms_digest *d;
@@ -177,6 +175,7 @@ bool cms_verify_digests(const struct cms_open_options *o, struct span signed_dat
     struct span left = signed_data;
     bool ok;
 
+    cms_ssl_begin();
     *layer = (struct cms_layer) { .kind = CMS_SIGNED };
     ok = signature_read(&p, &left, err);
     *used = signed_data.n - left.n;
@@ -186,6 +185,8 @@ bool cms_verify_digests(const struct cms_open_options *o, struct span signed_dat
     CMS_ContentInfo_free(j.cms);
     CMS_ContentInfo_free(j.full);
     peel_free(&p);
-    ERR_clear_error();
+    if (!ok)
+        cms_ssl_judge(err);
+    cms_ssl_clear();
     return ok;
 }
