@@ -370,10 +370,13 @@ class Books:
         failed is run again by an operator, and the rest awaited. How many were run again."""
         g = self.gateway
         for w in self.into.values():
-            for _ in range(3):
+            hand = self.hand_file if isinstance(w.thing, oftp.File) else self.hand_message
+            for n in range(20):
                 if w.said or w.known:
                     break
-                (self.hand_file if isinstance(w.thing, oftp.File) else self.hand_message)(w)
+                time.sleep(0.01 * n)
+                with contextlib.suppress(*BROKEN):
+                    hand(w)
             assert w.said or w.known, f'{w.name} is not taken: {w.answers}'
             w.said = True
         for (name, w), protocol in zip(self.out.items(), ('oftp2', 'as2')):
