@@ -152,7 +152,7 @@ static void address_of(int fd, char *text, size_t cap)
 static void tell_refused(struct acceptor *s, const char *address, const char *setting)
 {
     uint64_t now = net_now_ms();
-    char name[64], look_at[80];
+    char reason[80], look_at[80];
 
     if (now - s->told_ms >= TOLD_MS) {
         s->told_ms = now;
@@ -163,10 +163,12 @@ static void tell_refused(struct acceptor *s, const char *address, const char *se
         return;
     }
     s->told++;
-    (void)snprintf(name, sizeof(name), "%s.connection.refused", s->cfg.protocol);
     (void)snprintf(look_at, sizeof(look_at), "%s.%s", s->cfg.section, setting);
-    log_event(LOG_WARN, name, "address", address, "reason", "too many connections", "look_at",
-              look_at, "not_told", s->untold > 0 ? log_num(s->untold) : NULL, NULL);
+    (void)text_copy(reason, sizeof(reason), "too many connections");
+    if (s->untold > 0)
+        (void)snprintf(reason, sizeof(reason), "too many connections (and %u not told)",
+                       s->untold);
+    event(s, LOG_WARN, "connection.refused", address, reason, look_at);
     s->untold = 0;
 }
 

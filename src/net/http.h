@@ -82,7 +82,7 @@ struct http_serve_options {
     uint64_t head_ms; /* from a head's first octet to its last; 0: idle_ms. 408 */
     uint64_t body_rate;      /* octets a second that a body must bring ... */
     uint64_t body_window_ms; /* ... on average over so much waiting for it; 0: 60 s. 408 */
-    const atomic_bool *stop; /* when true: no further request is begun. Borrowed. See net_heed_now */
+    const atomic_bool *stop; /* true: no further request is begun (net_heed_now). Borrowed */
 };
 
 /* Serves requests on c until either side closes; frees c. HTTP/1.0 gets one answer. */
