@@ -169,7 +169,7 @@ api_handler api_tokens, api_token_add, api_token_delete, api_audit_lines;
 api_handler api_session, api_session_post, api_session_delete, api_session_password;
 api_handler api_exchange, api_exchange_pending, api_trust_list; /* exchange.c */
 api_handler api_backup;                                         /* backup.c */
-api_handler api_log, api_log_set; /* log.c */
+api_handler api_log, api_log_set;                               /* log.c */
 api_handler api_one_session, api_sessions, api_partner_call, api_partner_test, api_trace;
 
 /* users.c: who asks, as the API tells it. */

@@ -469,6 +469,8 @@ void session_run(struct session *s)
     struct err err = { 0 };
     bool gone = buffer == NULL;
 
+    if (s->trace == NULL && trace_wanted(s->g->trace))
+        s->trace = session_trace_new(s->g, s->id);
     open_engine(s);
     while (!gone && !oftp_session_over(s->oftp)) {
         if (!step(s, buffer, &gone, &err)) {
