@@ -61,7 +61,14 @@ def query(path, **parameters):
 
 
 def document(gateway, number):
-    return gateway.get(f'/api/v1/documents/{number}')
+    """All of a document, of one moment: its events, receipts and jobs are read one after the other,
+    so what changes meanwhile may be in some of them only. Twice the same has not changed."""
+    d = None
+    for _ in range(20):
+        before, d = d, gateway.get(f'/api/v1/documents/{number}')
+        if d == before:
+            break
+    return d
 
 
 def wait_document(gateway, number, *states, timeout=20):
