@@ -22,6 +22,7 @@ static const struct trouble rows[] = {
     EVENT("api.refused", "a request was not allowed", "`why`: role (the user may not), host or site (a foreign web page), csrf (an old session).", "Give the user another role, or log on again."),
     EVENT("backup.failed", "no backup was made", "The folder exists, is full, or may not be written.", "Give a new folder on a disk with room; see the reason."),
     EVENT("overview.incomplete", "the overview lacks what was before the start", "The store could not be read.", "Look at the disk; it fills by itself from now on."),
+    EVENT("log.level", "an operator changed what is logged", "`waybill log-level`; it is noted here so that gaps in the log are explained.", "None, when it was meant."),
     EVENT("alert.failed", "an alert could not be delivered", "The webhook or mail server does not answer, or refuses it.", "`waybill alert-test` shows the answer; see `alerts` in waybill.yaml. It is tried again."),
     EVENT("alert.lost", "more documents failed at once than alerts remember", "A flood of failures.", "`waybill documents --state failed` has all of them."),
 
