@@ -195,13 +195,23 @@ void api_document(struct api_call *c)
     struct document d;
     struct json_out o;
     struct err err;
+    bool ok;
 
-    if (!load(c, &d))
+    /* As of one moment: a receipt that is shown has its event, too. */
+    if (!store_view_begin(c->store, &err)) {
+        api_fail(c, &err);
         return;
+    }
+    if (!load(c, &d)) {
+        store_view_end(c->store);
+        return;
+    }
     o = json_document(&d);
-    if (put_events(c, &o, d.id, &err) && put_receipts(c, &o, d.id, &err) &&
-        put_tracked(c, &o, d.id, &err) && put_executions(c, &o, d.id, &err) &&
-        put_jobs(c, &o, d.id, &err)) {
+    ok = put_events(c, &o, d.id, &err) && put_receipts(c, &o, d.id, &err) &&
+         put_tracked(c, &o, d.id, &err) && put_executions(c, &o, d.id, &err) &&
+         put_jobs(c, &o, d.id, &err);
+    store_view_end(c->store);
+    if (ok) {
         api_json(c, 200, o);
         return;
     }

@@ -46,12 +46,20 @@ void reader_pool_free(struct reader_pool *p)
     free(p);
 }
 
+/* The connection that a view of this thread reads by. */
+static _Thread_local struct {
+    struct store *s;
+    struct conn *c;
+} view;
+
 struct conn *reader_take(struct store *s, struct err *err)
 {
     struct reader_pool *p = s->readers;
     struct conn *c = NULL;
     bool opening;
 
+    if (view.s == s)
+        return view.c;
     pthread_mutex_lock(&p->lock);
     while (p->free == NULL && p->open == READERS)
         pthread_cond_wait(&p->given, &p->lock);
@@ -77,11 +85,42 @@ void reader_give(struct store *s, struct conn *c)
 {
     struct reader_pool *p = s->readers;
 
+    if (view.s == s)
+        return;
     pthread_mutex_lock(&p->lock);
     c->next = p->free;
     p->free = c;
     pthread_cond_signal(&p->given);
     pthread_mutex_unlock(&p->lock);
+}
+
+bool store_view_begin(struct store *s, struct err *err)
+{
+    struct conn *c = reader_take(s, err);
+    struct call q;
+
+    if (c == NULL)
+        return false;
+    q = call_of(c, Q_BEGIN_READ);
+    if (!call_run(&q, "begin to read", err)) {
+        reader_give(s, c);
+        return false;
+    }
+    view.s = s;
+    view.c = c;
+    return true;
+}
+
+void store_view_end(struct store *s)
+{
+    struct conn *c = view.c;
+    struct call q = call_of(c, Q_COMMIT);
+    struct err ignored;
+
+    (void)!call_run(&q, "end reading", &ignored);
+    view.s = NULL;
+    view.c = NULL;
+    reader_give(s, c);
 }
 
 /* ---- answers ---------------------------------------------------------------------------- */

@@ -164,6 +164,11 @@ MUST_CHECK bool store_key_read(const char *path, uint8_t key[STORE_KEY_SIZE], bo
 /* Makes one, never over another, for the owner only, and its folder; synced on return. */
 MUST_CHECK bool store_key_make(const char *path, uint8_t key[STORE_KEY_SIZE], struct err *err);
 
+/* Between these two all that this thread reads (documents, events, receipts, jobs ...; no search, no
+ * payload) is of one moment. Not nested; end it soon: the log of changes grows meanwhile. */
+MUST_CHECK bool store_view_begin(struct store *s, struct err *err);
+void store_view_end(struct store *s);
+
 /* ---- changes -------------------------------------------------------------------------- */
 
 /* NULL when memory is out. Given: store_batch_free (store_commit does not free it). */

@@ -141,6 +141,35 @@ static void single_fields_are_changed_in_place(void **state)
     assert_true(got.redelivered);
 }
 
+static void a_view_is_of_one_moment(void **state)
+{
+    struct fixture *f = *state;
+    struct store_batch *b = store_batch_new();
+    struct document d = simple_document(1, DOC_RECEIVED);
+    struct event *events;
+    size_t n;
+    bool found;
+
+    store_put_document(b, &d);
+    assert_ok(f, store_commit(f->s, b, &f->err));
+    store_batch_free(b);
+    assert_ok(f, store_view_begin(f->s, &f->err));
+    assert_ok(f, store_get_document(f->s, 1, &f->a, &d, &found, &f->err));
+    b = store_batch_new();
+    store_set_state(b, 1, DOC_BIT(DOC_RECEIVED), DOC_OPENED, 2, "opened", NULL, NULL);
+    assert_ok(f, store_commit(f->s, b, &f->err));
+    store_batch_free(b);
+    assert_ok(f, store_events(f->s, 1, &f->a, &events, &n, &f->err));
+    assert_int_equal(n, 0);
+    assert_ok(f, store_get_document(f->s, 1, &f->a, &d, &found, &f->err));
+    assert_int_equal(d.state, DOC_RECEIVED);
+    store_view_end(f->s);
+    assert_ok(f, store_events(f->s, 1, &f->a, &events, &n, &f->err));
+    assert_int_equal(n, 1);
+    assert_ok(f, store_get_document(f->s, 1, &f->a, &d, &found, &f->err));
+    assert_int_equal(d.state, DOC_OPENED);
+}
+
 static void a_document_put_again_keeps_its_events(void **state)
 {
     struct fixture *f = *state;
@@ -488,6 +517,7 @@ int main(void)
         STORE_TEST(what_was_not_set_comes_back_as_nothing),
         STORE_TEST(a_document_that_is_not_there_is_not_found),
         STORE_TEST(single_fields_are_changed_in_place),
+        STORE_TEST(a_view_is_of_one_moment),
         STORE_TEST(a_document_put_again_keeps_its_events),
         STORE_TEST(a_state_moves_with_its_event_and_reason),
         STORE_TEST(a_batch_that_puts_a_document_may_move_it_on_and_set_its_properties),
