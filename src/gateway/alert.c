@@ -273,7 +273,7 @@ static void hand_over(struct alerts *s, enum alert_channel which)
     const struct config_alerts *cfg = &s->g->rt->alerts;
     struct err err;
 
-    if (!c->on || net_wall_ms() < c->next_ms)
+    if (!c->on || (int64_t)net_now_ms() < c->next_ms)
         return;
     if (c->sending.all == 0) {
         c->sending = c->gathered;
@@ -286,11 +286,11 @@ static void hand_over(struct alerts *s, enum alert_channel which)
                   log_num((long long)c->sending.all), NULL);
         c->sending = (struct alert_batch) { 0 };
         c->failures = 0;
-        c->next_ms = net_wall_ms() + (int64_t)cfg->gather_ms;
+        c->next_ms = (int64_t)net_now_ms() + (int64_t)cfg->gather_ms;
         return;
     }
     c->failures++;
-    c->next_ms = net_wall_ms() + pause_after(cfg, c->failures);
+    c->next_ms = (int64_t)net_now_ms() + pause_after(cfg, c->failures);
     log_event(LOG_WARN, "alert.failed", "channel", alert_channel_name(which), "alerts",
               log_num((long long)c->sending.all), "attempt", log_num(c->failures), "reason",
               err.text, "look_at", which == ALERT_MAIL ? "alerts.mail" : "alerts.webhook",

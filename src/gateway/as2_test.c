@@ -1,7 +1,7 @@
 /* `waybill test` of a partner that is posted to: connects, does TLS, asks for the head of its URL. */
 #include "gateway/as2_post.h"
 
-enum { TEST_ANSWER_MS = 60000, TEXT_CAP = 8 * 1024 };
+enum { TEST_ANSWER_MS = 60000, TEXT_CAP = 8 * 1024, TRACE_MAX = 8 + HTTP_FIELDS_MAX };
 
 struct testing {
     struct gateway *g;
@@ -10,7 +10,41 @@ struct testing {
     struct gateway_test *r;
     struct http_call call;
     struct http_url url;
+    size_t lines_left; /* that the trace has room for */
 };
+
+/* What went over the wire, for the operator. Taken from the arena; what is not ASCII becomes '?'. */
+static void trace(struct testing *t, char *line)
+{
+    if (line == NULL || t->lines_left == 0)
+        return;
+    for (char *p = line; *p != '\0'; p++)
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7E)
+            *p = '?';
+    t->r->trace[t->r->trace_n++] = line;
+    t->lines_left--;
+}
+
+/* Room behind what a test of OFTP2 has said. */
+static void trace_room(struct testing *t)
+{
+    const char **all = arena_take(t->a, sizeof(*all) * (t->r->trace_n + TRACE_MAX));
+
+    if (all == NULL)
+        return;
+    if (t->r->trace_n > 0)
+        memcpy(all, t->r->trace, sizeof(*all) * t->r->trace_n);
+    t->r->trace = all;
+    t->lines_left = TRACE_MAX;
+}
+
+static void trace_reply(struct testing *t, const struct http_reply *reply)
+{
+    trace(t, arena_printf(t->a, "< HTTP %d", reply->status));
+    for (size_t i = 0; i < reply->fields_n; i++)
+        trace(t, arena_printf(t->a, "< %.100s: %.500s", reply->fields[i].name,
+                              reply->fields[i].value));
+}
 
 /* Connects as a post would and hangs up; what certificate was shown is told. */
 static bool test_tls(struct testing *t)
@@ -38,6 +72,7 @@ static bool test_tls(struct testing *t)
         return false;
     }
     gateway_test_add(t->r, t->a, "AS2 connect", true, since, conn_peer(c));
+    trace(t, arena_printf(t->a, "= connected to %s", conn_peer(c)));
     if (t->url.tls) {
         const X509 *cert = conn_peer_certificate(c);
 
@@ -49,6 +84,8 @@ static bool test_tls(struct testing *t)
                     : arena_text(t->a, "");
         gateway_test_add(t->r, t->a, "AS2 TLS", true, since,
                          arena_printf(t->a, "%s, %s%s", conn_tls_text(c), subject, today));
+        trace(t, arena_printf(t->a, "= TLS %s", conn_tls_text(c)));
+        trace(t, arena_printf(t->a, "= certificate %s%s", subject, today));
     }
     conn_close(c, net_now_ms() + 1000);
     return true;
@@ -81,11 +118,15 @@ static void test_head(struct testing *t)
     const char *server;
     int s;
 
+    trace(t, arena_printf(t->a, "> HEAD %s%s", t->call.url,
+                          t->call.user != NULL ? ", with credentials" : ""));
     if (reply == NULL || !http_call(&t->call, t->a, reply, &err)) {
+        trace(t, arena_printf(t->a, "! %s", reply == NULL ? "out of memory" : err.text));
         gateway_test_add(t->r, t->a, "AS2 HEAD", false, since,
                          reply == NULL ? "out of memory" : err.text);
         return;
     }
+    trace_reply(t, reply);
     s = reply->status;
     server = http_reply_header(reply, "Server");
     gateway_test_add(
@@ -103,6 +144,7 @@ void as2_test_partner(struct gateway *g, const struct snapshot *sn, const struct
     struct testing t = { .g = g, .p = p, .a = a, .r = r };
     struct err err = { 0 };
 
+    trace_room(&t);
     if (p->as2_out.send_error != NULL ||
         !http_url_check(p->as2_out.cfg->url, a, &t.url, &err)) {
         gateway_test_add(r, a, "AS2 connect", false, net_now_ms(),

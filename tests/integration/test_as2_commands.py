@@ -17,7 +17,13 @@ def probe(p, ok=True):
     result = p.gateway.cli('test', p.name, check=None)
     answer = waybill.json.loads(result.stdout)
     assert answer['ok'] == ok and result.returncode == (0 if ok else 1), answer
-    return {s['step']: s for s in answer['steps']}
+    steps = {s['step']: s for s in answer['steps']}
+    if 'AS2 HEAD' in steps:
+        assert answer['trace'][0].startswith('= connected to 127.0.0.1')
+        assert any(line.startswith('> HEAD http://127.0.0.1') for line in answer['trace'])
+        assert any(line.startswith('< HTTP ') for line in answer['trace'])
+        assert 'pass' not in ' '.join(answer['trace'])
+    return steps
 
 
 def test_a_partner_is_tested_with_a_request_for_the_head_of_its_url(plant):
