@@ -19,8 +19,8 @@ def probe(p, ok=True):
     assert answer['ok'] == ok and result.returncode == (0 if ok else 1), answer
     steps = {s['step']: s for s in answer['steps']}
     if 'AS2 HEAD' in steps:
-        assert answer['trace'][0].startswith('= connected to 127.0.0.1')
-        assert any(line.startswith('> HEAD http://127.0.0.1') for line in answer['trace'])
+        assert '= connected to ' in ' '.join(answer['trace'])
+        assert any(line.startswith('> HEAD http') for line in answer['trace'])
         assert any(line.startswith('< HTTP ') for line in answer['trace'])
         assert 'pass' not in ' '.join(answer['trace'])
     return steps
