@@ -14,6 +14,16 @@ struct source {
     struct span octets;
 };
 
+int open_again(int dir, const char *path, int flags, mode_t mode)
+{
+    int fd;
+
+    do {
+        fd = openat(dir, path, flags, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 static bool write_all(int fd, struct span octets)
 {
     while (octets.n > 0) {
@@ -72,7 +82,7 @@ static bool give_name(int dir, const char *directory, const char *tmp, const cha
 static bool deliver(struct gateway *g, int64_t id, struct source *from, const char *directory,
                     const char *name, bool replace, bool *exists, struct err *err)
 {
-    int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+    int dir = open_again(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), fd = -1;
     char tmp[128];
     bool ok = false;
 
@@ -83,7 +93,7 @@ static bool deliver(struct gateway *g, int64_t id, struct source *from, const ch
         FAIL(err, FAIL_LOCAL, 0, "cannot open directory '%s': %m", directory);
         goto out;
     }
-    fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    fd = open_again(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0) {
         FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", directory);
         goto out;

@@ -218,4 +218,7 @@ void trace_line(struct trace_hub *h, int64_t session, const char *partner, const
                 const char *line);
 void trace_hub_stop(struct trace_hub *h);
 
+/* openat(), made again when a signal came between. */
+int open_again(int dir, const char *path, int flags, mode_t mode);
+
 #endif

@@ -181,7 +181,7 @@ static int by_number(const void *a, const void *b)
 
 static DIR *open_list(int dir)
 {
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_again(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
     if (d == NULL && fd >= 0)
@@ -266,7 +266,7 @@ static int open_work(int dir, const char *partner)
 
     (void)snprintf(name, sizeof(name), ".waybill-%.64s", partner);
     (void)mkdirat(dir, name, 0770);
-    return openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return open_again(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
 }
 
 static void watch(struct outboxes *o, struct folder *f)
@@ -278,7 +278,7 @@ static void watch(struct outboxes *o, struct folder *f)
 /* Looks at one folder; the time of the next look is set. */
 static void look_at(struct outboxes *o, struct folder *f, const struct config_outbox *box)
 {
-    int dir = open(box->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = open_again(AT_FDCWD, box->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     int work = dir < 0 ? -1 : open_work(dir, f->partner);
     uint64_t in_ms = box->scan_ms;
     struct ready_list l = { 0 };

@@ -63,7 +63,7 @@ static bool move_to(int dir, const char *folder, int work, const char *taken, ch
     int to;
 
     made = mkdirat(dir, folder, 0700) == 0;
-    to = openat(dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    to = open_again(dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     /* For those who may use the directory itself, whatever our umask. */
     if (to >= 0 && made && fstat(dir, &st) == 0)
         (void)fchmod(to, st.st_mode & 07777);
@@ -86,7 +86,7 @@ static void write_reason(int dir, const struct config_outbox *o, const char *par
     int fd;
 
     (void)snprintf(path, sizeof(path), "failed/%.*s.reason", NAME_MAX - 8, name);
-    fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    fd = open_again(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     f = fd < 0 ? NULL : fdopen(fd, "w");
     if (f != NULL)
         (void)fchmod(fd, 0664);
@@ -202,7 +202,7 @@ bool outbox_send(struct gateway *g, const char *partner, const struct config_out
                               .record_length = o->record_length,
                               .record_delimiter = o->record_delimiter,
                               .listener = "outbox" };
-    int fd = openat(work, taken, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = open_again(work, taken, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
     struct err err = { 0 };
     struct stat st = { 0 };
     char key[160];

@@ -21,7 +21,8 @@ static int input_of_part(struct step_context *c, struct err *err)
     struct payload_reader *r = NULL;
     uint8_t *buffer = malloc(READ_SIZE);
     uint64_t at = c->part.at, left = c->part.left;
-    int fd = open(c->g->rt->runtime.data_directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = open_again(AT_FDCWD, c->g->rt->runtime.data_directory,
+                        O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     size_t got = 1;
     bool ok =
         buffer != NULL && fd >= 0 &&
@@ -62,7 +63,7 @@ static int input_of(struct step_context *c, struct err *err)
     if (payload_fd(r) >= 0) {
         /* Opened anew: a duplicate would share the offset with other readers. */
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", payload_fd(r));
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = open_again(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     } else {
         row = payload_row(r);
         fd = memfd_create("document", MFD_CLOEXEC);
