@@ -73,7 +73,7 @@ def test_init_without_keys_for_a_package(tmp_path):
 
 def test_bash_completes_commands_options_and_words():
     assert complete('waybill', 'li') == ['listeners']
-    assert {'send', 'serve', 'sessions', 'show', 'stop'} >= set(complete('waybill', 's')) >= {'send'}
+    assert {'send', 'serve', 'sessions', 'settings', 'show', 'stop'} >= set(complete('waybill', 's')) >= {'send'}
     assert complete('waybill', 'listeners', 'pa') == ['pause']
     assert '--partner' in complete('waybill', 'send', '--')
     assert complete('waybill', '--config', 'x.yaml', 'down') == ['download']
