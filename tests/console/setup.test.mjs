@@ -180,7 +180,7 @@ test('a certificate is imported from a dropped file, with its key', async (t) =>
   await t.page.getByLabel('Name of the component').fill('dropped');
   await t.allNamed();
   await confirm(t, 'Import');
-  await t.text('with its private key').last().waitFor();
+  await t.text('dropped version 1').first().waitFor();
   const c = (await t.api('GET', '/api/v1/certificates')).certificates.find((x) => x.name === 'dropped');
   assert.equal(c.has_key, true);
   assert.ok(!(await component(t, 'certificate', 'dropped')).text.includes('PRIVATE KEY'));
