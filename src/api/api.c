@@ -73,6 +73,7 @@ static void *conn_run(void *arg)
     else
         log_event(LOG_DEBUG, "api.accept.failed", "error", err.text, NULL);
     tls_unref(tls);
+    net_thread_end();
     conn_drop(conn);
     return NULL;
 }

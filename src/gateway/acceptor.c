@@ -126,6 +126,7 @@ static void *connection_thread(void *arg)
     struct arrival *a = arg;
 
     a->s->cfg.serve(a->s->g, a->fd, a->endpoint, a->address);
+    net_thread_end();
     leave(a->s, a->address);
     free(a);
     return NULL;

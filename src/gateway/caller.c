@@ -209,6 +209,7 @@ static void *call_thread(void *arg)
         tell_jobs(c->g, call, why, note_failure(call, why));
     snapshot_put(call->snap);
     store_wake(c->g->store);
+    net_thread_end();
     pthread_mutex_lock(&c->lock);
     if (ok) {
         call->pair->failures = 0;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,11 @@ const atomic_bool *net_heed(const atomic_bool *stop)
 
     heeded = stop;
     return before;
+}
+
+void net_thread_end(void)
+{
+    OPENSSL_thread_stop();
 }
 
 bool net_stopped(struct err *err)

@@ -22,6 +22,9 @@ const atomic_bool *net_heed(const atomic_bool *stop);
 /* To be called after such a flag was set: all who heed one look at once (else within seconds). For
  * the first time; from then on they look every 100 ms. */
 void net_heed_now(void);
+/* A thread that nobody joins calls it as its last work, before it tells that it ends: what the
+ * libraries keep for the thread is freed now, not while the process may be ending already. */
+void net_thread_end(void);
 /* "2026-11-21T10:15:00.123Z" into text[25]. */
 void net_time_text(int64_t wall_ms, char text[25]);
 

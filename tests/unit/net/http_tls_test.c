@@ -15,7 +15,7 @@ static struct tls *server_tls;
 static int listener, wake[2];
 static uint16_t port;
 static char url[64], by_name[64];
-static atomic_uint connections;
+static atomic_uint connections, serving;
 static pthread_t acceptor_thread;
 
 /* Answers with what it knows of the client. */
@@ -36,6 +36,8 @@ static void *serve(void *context)
     struct http_serve_options options = { .idle_ms = 20000 };
 
     http_serve_with(context, &options, handle, NULL);
+    net_thread_end();
+    serving--;
     return NULL;
 }
 
@@ -54,8 +56,10 @@ static void *accept_all(void *context)
         struct conn *c = NULL;
 
         connections++;
-        if (conn_accept(fd, server_tls, soon(), &c, &err))
-            (void)pthread_create(&thread, &detached, serve, c);
+        if (!conn_accept(fd, server_tls, soon(), &c, &err))
+            continue;
+        serving++;
+        assert_int_equal(pthread_create(&thread, &detached, serve, c), 0);
     }
     (void)pthread_attr_destroy(&detached);
     return NULL;
@@ -104,12 +108,14 @@ static int down(void **state)
     (void)state;
     assert_int_equal(write(wake[1], "x", 1), 1);
     assert_int_equal(pthread_join(acceptor_thread, NULL), 0);
+    http_forget();
+    while (serving > 0) /* their clients have gone now: they see it */
+        (void)usleep(1000);
     close(listener);
     close(wake[0]);
     close(wake[1]);
     tls_unref(server_tls);
     arena_free(&arena);
-    http_forget();
     return 0;
 }
 
