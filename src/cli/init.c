@@ -1,16 +1,7 @@
 /* init: a folder from which `waybill serve` runs at once. */
-#include "cli/cli.h"
-#include "pki/pki.h"
+#include "cli/init.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
-
-enum { DAYS = 1095, BITS = 3072 };
 
 /* ---- the texts: @NAME@ @DIR@ @DATA@ are put in ------------------------------------------- */
 
@@ -115,73 +106,17 @@ static const char partner[] =
 
 /* ---- making ------------------------------------------------------------------------------ */
 
-struct place {
-    const char *directory, *data, *name;
-};
-
-static const char *filled(struct cli *c, const struct place *p, const char *text)
+static bool make_all(struct cli *c, const struct init_place *p, struct err *err)
 {
-    const struct {
-        const char *mark, *value;
-    } marks[] = { { "@NAME@", p->name }, { "@DIR@", p->directory }, { "@DATA@", p->data } };
+    const struct init_mark marks[] = {
+        { "@NAME@", p->name }, { "@DIR@", p->directory }, { "@DATA@", p->data }, { NULL, NULL }
+    };
 
-    for (size_t i = 0; i < COUNT_OF(marks); i++) {
-        const char *at;
-
-        while ((at = strstr(text, marks[i].mark)) != NULL)
-            text = cli_printf(c, "%.*s%s%s", (int)(at - text), text, marks[i].value,
-                              at + strlen(marks[i].mark));
-    }
-    return text;
-}
-
-/* A new file, never one over another. */
-static bool write_new(const char *path, const char *text, mode_t mode, struct err *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-    bool ok = f != NULL && fputs(text, f) >= 0;
-
-    if (f != NULL)
-        ok = fclose(f) == 0 && ok;
-    else if (fd >= 0)
-        (void)close(fd);
-    return ok || FAIL(err, FAIL_LOCAL, 0, "%s: %m%s", path,
-                      errno == EEXIST ? "; it is left as it is" : "");
-}
-
-static bool make_folder(const char *path, mode_t mode, struct err *err)
-{
-    return mkdir(path, mode) == 0 || errno == EEXIST ||
-           FAIL(err, FAIL_LOCAL, 0, "%s: %m", path);
-}
-
-static bool make_keys(struct cli *c, const struct place *p, struct err *err)
-{
-    char *cert = NULL, *key = NULL;
-    bool ok = make_folder(cli_printf(c, "%s/keys", p->directory), 0700, err) &&
-              pki_generate(p->name, BITS, DAYS, time(NULL),
-                           PKI_SIGN | PKI_ENCRYPT | PKI_SERVER | PKI_CLIENT, &cert, &key, err);
-
-    ok = ok && write_new(cli_printf(c, "%s/keys/our-key.key", p->directory), key, 0600, err) &&
-         write_new(cli_printf(c, "%s/keys/our-key.pem", p->directory), cert, 0644, err);
-    if (key != NULL)
-        OPENSSL_cleanse(key, strlen(key));
-    free(key);
-    free(cert);
-    return ok;
-}
-
-static bool make_all(struct cli *c, const struct place *p, struct err *err)
-{
-    return write_new(cli_printf(c, "%s/waybill.yaml", p->directory), filled(c, p, settings),
-                     0644, err) &&
-           make_folder(cli_printf(c, "%s/components", p->directory), 0755, err) &&
-           write_new(cli_printf(c, "%s/components/us.yaml", p->directory), filled(c, p, us),
-                     0640, err) &&
-           write_new(cli_printf(c, "%s/components/acme.yaml", p->directory),
-                     filled(c, p, partner), 0640, err) &&
-           (cli_flag(c, "no-keys") || make_keys(c, p, err));
+    return init_write(c, p, "waybill.yaml", settings, marks, 0644, err) &&
+           init_folder(cli_printf(c, "%s/components", p->directory), 0755, err) &&
+           init_write(c, p, "components/us.yaml", us, marks, 0640, err) &&
+           init_write(c, p, "components/acme.yaml", partner, marks, 0640, err) &&
+           (cli_flag(c, "no-keys") || init_keys(c, p, err));
 }
 
 /* What the templates put unquoted into YAML. */
@@ -194,12 +129,12 @@ static bool plain(const char *text, const char *more)
     return true;
 }
 
-static bool take_place(struct cli *c, struct place *p, struct err *err)
+static bool take_place(struct cli *c, struct init_place *p, struct err *err)
 {
     const char *name = cli_option_value(c, "name"), *data = cli_option_value(c, "data");
     char *real;
 
-    if (!make_folder(c->args_n > 0 ? c->args[0] : ".", 0755, err))
+    if (!init_folder(c->args_n > 0 ? c->args[0] : ".", 0755, err))
         return false;
     real = realpath(c->args_n > 0 ? c->args[0] : ".", NULL);
     if (real == NULL)
@@ -219,11 +154,14 @@ static bool take_place(struct cli *c, struct place *p, struct err *err)
 
 static int run(struct cli *c)
 {
-    struct place p;
+    struct init_place p;
     struct err err;
 
-    if (!take_place(c, &p, &err) || !make_all(c, &p, &err))
+    if (!take_place(c, &p, &err) ||
+        !(cli_flag(c, "trial") ? init_trial(c, &p, &err) : make_all(c, &p, &err)))
         return cli_refused("%s", err.text);
+    if (cli_flag(c, "trial"))
+        return CLI_DONE;
     printf("%s/waybill.yaml                the runtime's settings\n"
            "%s/components/us.yaml          who we are\n"
            "%s/components/acme.yaml        a partner and a process, as an example\n",
@@ -241,16 +179,20 @@ static const struct cli_option options[] = {
     { 0, "name", "NAME", "what the runtime is called (waybill)" },
     { 0, "data", "DIR", "the data directory (DIR/data)" },
     { 0, "no-keys", NULL, "make no key pair" },
+    { 0, "trial", NULL,
+      "make two runtimes that are partners, to try things out on this machine" },
 };
 
 const struct cli_command cmd_init = {
     .name = "init",
     .help = "make a folder with settings, components and keys to begin with",
-    .usage = "[DIR] [--name NAME] [--data DIR] [--no-keys]",
+    .usage = "[DIR] [--name NAME] [--data DIR] [--no-keys | --trial]",
     .more =
         "Writes waybill.yaml, components/us.yaml, components/acme.yaml and a key pair into DIR "
         "(the current folder), each with\ncomments, and never over a file. `waybill serve` runs "
-        "from it as it is. Speaks to no runtime.",
+        "from it as it is. Speaks to no runtime.\n\n"
+        "With --trial the folders DIR/plant-7 and DIR/acme: two runtimes on 127.0.0.1 that know each "
+        "other by OFTP2 and AS2,\nsign and encrypt; what to do with them is printed.",
     .example = "waybill init edi && waybill serve --config edi/waybill.yaml\n",
     .options = options,
     .options_n = COUNT_OF(options),

@@ -42,6 +42,52 @@ def test_a_runtime_starts_from_what_init_wrote_and_takes_its_components(tmp_path
         assert process.wait(40) == 0
 
 
+def test_the_two_of_a_trial_exchange_documents_by_both_protocols(tmp_path):
+    said = waybill.run('init', '--trial', tmp_path / 'try').stdout
+    assert 'users add me --role admin' in said and '127.0.0.1:18090' in said, said
+    sides, processes = ('plant-7', 'acme'), []
+
+    def command(side, *args):
+        return waybill.run('--config', tmp_path / 'try' / side / 'waybill.yaml', *args).stdout
+
+    def mend(path, *pairs):
+        text = path.read_text()
+        for old, new in pairs:
+            assert old in text, (path, old)
+            text = text.replace(old, new)
+        path.write_text(text)
+    try:
+        for side, *ports in (sides[0], '3305', '8080', '8090'), (sides[1], '13305', '18080', '18090'):
+            top = tmp_path / 'try' / side
+            mend(top / 'waybill.yaml', *((f'port: {p}}}', 'port: 0}') for p in ports[:2]),
+                 (f'listen: "127.0.0.1:{ports[2]}"', 'listen: ""'))
+            with open(top / 'log', 'wb') as log:
+                processes.append(subprocess.Popen(
+                    [waybill.binary(), 'serve', '--config', top / 'waybill.yaml'], stderr=log))
+        for side, peer, oftp2, as2 in ('plant-7', 'acme', '13305', '18080'), (
+                'acme', 'plant-7', '3305', '8080'):
+            waybill.wait_until(lambda: 'serve.ready' in (tmp_path / 'try' / peer / 'log').read_text(),
+                               20, f'{peer} to be ready')
+            found = dict(re.findall(r'(oftp2|as2)\.endpoint .*?port=(\d+)',
+                                    (tmp_path / 'try' / peer / 'log').read_text()))
+            mend(tmp_path / 'try' / side / 'components/all.yaml',
+                 (f'port: {oftp2}\n', f'port: {found["oftp2"]}\n'),
+                 (f':{as2}/as2', f':{found["as2"]}/as2'))
+            command(side, 'apply', '-f', tmp_path / 'try' / side / 'components')
+        (tmp_path / 'order.edi').write_text("UNB+UNOC:3'")
+        for side, peer in sides, reversed(sides):
+            command(side, 'test', peer)
+            for protocol in 'oftp2', 'as2':
+                out = command(side, 'send', '--partner', peer, '--protocol', protocol, '--wait',
+                              tmp_path / 'order.edi')
+                assert 'acknowledged' in out, out
+            assert len(list((tmp_path / 'try' / peer / 'in').iterdir())) == 2
+    finally:
+        for p in processes:
+            p.terminate()
+        assert [p.wait(40) for p in processes] == [0, 0]
+
+
 def test_every_commented_setting_can_be_switched_on(tmp_path):
     """What stands behind a # in the file is right, too."""
     waybill.run('init', tmp_path / 'edi')
