@@ -181,6 +181,9 @@ test('a viewer is offered nothing that changes something', async (t) => {
   await t.open(`/documents/${d.id}`, 'vic');
   await t.page.getByRole('heading', { name: 'Timeline' }).waitFor();
   assert.equal(await t.button('Retry').count(), 0);
+  await t.open('/documents', 'vic');
+  await rows(t).first().waitFor();
+  assert.equal(await t.button('Send', { exact: true }).count(), 0);
   await t.open('/listeners', 'vic');
   await rows(t).first().waitFor();
   assert.equal(await t.page.getByRole('checkbox').count(), 0);
@@ -233,4 +236,32 @@ test('older documents are paged by a cursor in the address', async (t) => {
   await t.until(async () => /^\/documents\?before=\d+$/.test(t.path()) && (await rows(t).first().innerText()) !== first, 'the next page');
   await t.page.goBack();
   await t.until(async () => t.path() === '/documents' && (await rows(t).count()) === 50, 'the first page');
+});
+
+test('a document is handed in, with what the protocol has, and is acknowledged', async (t) => {
+  t.expect(/422|400/);
+  const file = { name: 'console order.edi', mimeType: 'text/plain', buffer: Buffer.from("UNB+UNOC:3+A+B'\n") };
+  const dialog = t.page.getByRole('dialog');
+  const send = () => dialog.getByRole('button', { name: 'Send', exact: true }).click();
+  await t.open('/documents', 'ole');
+  await t.button('Send', { exact: true }).click();
+  await dialog.getByLabel('Partner').selectOption('acme');
+  await send();
+  await dialog.getByRole('alert').getByText('Choose the file first').waitFor();
+  await dialog.locator('input[type=file]').setInputFiles(file);
+  await dialog.getByText('console order.edi').waitFor();
+  await t.allNamed();
+  await dialog.getByLabel('Protocol').selectOption('as2');
+  await dialog.getByLabel('Subject').fill('from the console');
+  await send();
+  await t.until(() => /^\/documents\/\d+$/.test(t.path()), 'the page of the new document');
+  await t.page.locator('.page-head').getByText('acknowledged').waitFor();
+  const d = await t.api('GET', `/api/v1/documents/${t.path().split('/')[2]}`);
+  assert.deepEqual([d.protocol, d.partner, d.size, d.properties['as2.subject']], ['as2', 'acme', 16, 'from the console']);
+  await t.open('/partners/partner/borealis', 'ole');
+  await t.button('Send', { exact: true }).click();
+  await dialog.locator('input[type=file]').setInputFiles(file);
+  await dialog.getByLabel('Protocol').selectOption('as2');
+  await send();
+  await dialog.getByRole('alert').getByText('borealis').waitFor();
 });

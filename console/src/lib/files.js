@@ -7,6 +7,8 @@ export function base64(buffer) {
   return btoa(text);
 }
 
+export const CERTIFICATE_FILES = '.pem,.crt,.cer,.der,.key,.p12,.pfx,.p7b,.p7c';
+
 /* What a file with certificates or keys is, for the API: {name, certificate, key, secret}: PEM as it is,
  * the rest in base64. secret: it takes a password. */
 export async function readCertificateFile(file) {

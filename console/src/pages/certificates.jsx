@@ -2,15 +2,17 @@
 import './certificates.css';
 import { useState } from 'preact/hooks';
 import { get, post, segment } from '../lib/api.js';
+import { CERTIFICATE_FILES } from '../lib/files.js';
 import { plural } from '../lib/format.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
 import { place, setQuery } from '../lib/router.js';
 import { may } from '../lib/session.js';
 import { Button, Empty, ErrorBox, Link, Loading, PageHead, Panel, State, Time } from '../ui/basic.jsx';
 import { confirm } from '../ui/dialog.jsx';
+import { DropZone } from '../ui/drop_zone.jsx';
 import { ExpiryTimeline } from '../ui/expiry_timeline.jsx';
 import { Icon } from '../ui/icons.jsx';
-import { DropZone, ImportDialog } from '../ui/import_dialog.jsx';
+import { ImportDialog } from '../ui/import_dialog.jsx';
 import { Table } from '../ui/table.jsx';
 
 const STATES = {
@@ -138,7 +140,7 @@ function Certificates() {
       {data && all.length === 0 && (
         <Empty icon="certificates" title="There is no certificate yet">
           {may('admin') && (
-            <DropZone onFiles={setFiles} label="Files with certificate and key">
+            <DropZone onFiles={setFiles} label="Files with certificate and key" accept={CERTIFICATE_FILES} multiple>
               Drop one here, or make our own on the machine of the runtime: <code class="mono">waybill certificates generate</code>
             </DropZone>
           )}

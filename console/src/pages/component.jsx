@@ -9,6 +9,7 @@ import { confirm } from '../ui/dialog.jsx';
 import { ComponentEditor } from '../ui/component_editor.jsx';
 import { Diff } from '../ui/diff.jsx';
 import { SelectField } from '../ui/form.jsx';
+import { SendDialog } from '../ui/send_dialog.jsx';
 import { TestDialog } from '../ui/test_dialog.jsx';
 import './partners.css';
 
@@ -20,6 +21,7 @@ function Component({ kind, name }) {
   const [error, setError] = useState(null);
   const [draft, setDraft] = useState(null);
   const [test, setTest] = useState(false);
+  const [sending, setSending] = useState(false);
   useTitle(name);
 
   async function load() {
@@ -62,6 +64,9 @@ function Component({ kind, name }) {
             <Button icon="check" onClick={() => setTest(true)}>
               Test connection
             </Button>
+            <Button icon="upload" onClick={() => setSending(true)}>
+              Send
+            </Button>
           </>
         )}
         {may('admin') && (
@@ -87,6 +92,7 @@ function Component({ kind, name }) {
         <ComponentEditor key={`${kind}/${name}/${component.version}`} {...{ kind, name, draft }} start={component.text} version={component.version} extra={[versions]} onSaved={load} onReload={load} />
       )}
       {test && <TestDialog name={name} onClose={() => setTest(false)} />}
+      {sending && <SendDialog partner={name} onClose={() => setSending(false)} />}
     </>
   );
 }

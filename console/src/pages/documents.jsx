@@ -5,8 +5,10 @@ import { get } from '../lib/api.js';
 import { sizeText } from '../lib/format.js';
 import { usePoll, useRest, useTitle } from '../lib/hooks.js';
 import { place, setQuery } from '../lib/router.js';
+import { may } from '../lib/session.js';
 import { Button, Command, Empty, ErrorBox, Link, Loading, PageHead, Time } from '../ui/basic.jsx';
 import { SelectField, TextField } from '../ui/form.jsx';
+import { SendDialog } from '../ui/send_dialog.jsx';
 import { Icon } from '../ui/icons.jsx';
 import { Direction, DocumentState, documentStateNames } from '../ui/states.jsx';
 import { Table } from '../ui/table.jsx';
@@ -53,6 +55,7 @@ const columns = [
 
 function Documents() {
   useTitle('Documents');
+  const [sending, setSending] = useState(false);
   const { query } = place.use();
   const given = Object.fromEntries(filters.filter((f) => query[f]).map((f) => [f, query[f]]));
   const { data, error, refresh } = usePoll(
@@ -69,6 +72,11 @@ function Documents() {
         <Button icon="refresh" onClick={refresh}>
           Refresh
         </Button>
+        {may('operator') && (
+          <Button kind="primary" icon="upload" onClick={() => setSending(true)}>
+            Send
+          </Button>
+        )}
       </PageHead>
       <Filters query={query} />
       <ErrorBox error={error} onRetry={refresh} />
@@ -85,6 +93,7 @@ function Documents() {
           </Button>
         </nav>
       )}
+      {sending && <SendDialog onClose={() => setSending(false)} />}
     </>
   );
 }

@@ -1,9 +1,10 @@
 /* A certificate from files: dropped, or picked. */
 import { useRef, useState } from 'preact/hooks';
 import { post, segment } from '../lib/api.js';
-import { readCertificateFile } from '../lib/files.js';
+import { CERTIFICATE_FILES, readCertificateFile } from '../lib/files.js';
 import { Button, ErrorBox, tell } from './basic.jsx';
 import { Dialog } from './dialog.jsx';
+import { DropZone } from './drop_zone.jsx';
 import { Icon } from './icons.jsx';
 import { TextField } from './form.jsx';
 
@@ -14,45 +15,6 @@ const nameOf = (file) =>
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')
     .slice(0, 64);
-
-/* Files to be dropped, or picked with the keyboard. */
-export function DropZone({ onFiles, children, label }) {
-  const [over, setOver] = useState(0);
-  const input = useRef();
-  return (
-    <div
-      class={`drop ${over > 0 ? 'over' : ''}`}
-      onDragEnter={(e) => {
-        e.preventDefault();
-        setOver((n) => n + 1);
-      }}
-      onDragLeave={() => setOver((n) => Math.max(0, n - 1))}
-      onDragOver={(e) => e.preventDefault()}
-      onDrop={(e) => {
-        e.preventDefault();
-        setOver(0);
-        onFiles([...e.dataTransfer.files]);
-      }}
-    >
-      <Icon name="upload" size={22} />
-      <p>{children}</p>
-      <Button onClick={() => input.current.click()}>Choose files</Button>
-      <input
-        ref={input}
-        type="file"
-        multiple
-        class="hidden"
-        tabIndex={-1}
-        aria-label={label}
-        accept=".pem,.crt,.cer,.der,.key,.p12,.pfx,.p7b,.p7c"
-        onChange={(e) => {
-          onFiles([...e.target.files]);
-          e.target.value = '';
-        }}
-      />
-    </div>
-  );
-}
 
 /* existing: names of components there are. name: the one to import into; files: dropped already. */
 export function ImportDialog({ existing, name: fixed, files: first = [], onClose, onDone }) {
@@ -114,7 +76,7 @@ export function ImportDialog({ existing, name: fixed, files: first = [], onClose
   return (
     <Dialog title={fixed ? `Import into ${fixed}` : 'Import a certificate'} onClose={() => !busy && onClose()}>
       <form onSubmit={run}>
-        <DropZone onFiles={take} label="Files with certificate and key">
+        <DropZone onFiles={take} label="Files with certificate and key" accept={CERTIFICATE_FILES} multiple>
           Drop the certificate here: PEM, DER or PKCS#12, and its key when it is ours
         </DropZone>
         {parts.length > 0 && (
