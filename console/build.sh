@@ -10,7 +10,7 @@ if ! cmp -s "$source/package-lock.json" "$work/package-lock.json" || [ ! -e "$wo
     if ! (cd "$work" && npm ci --no-progress) >"$work/npm.log" 2>&1; then
         cat "$work/npm.log" >&2
         echo "console: npm could not install what the web console is built with;" \
-            "without it: meson configure -Dconsole=disabled" >&2
+            "without it: meson configure $(basename "$PWD") -Dconsole=disabled" >&2
         exit 1
     fi
     touch "$work/done"
