@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import as2_scene
 import oftp
 import waybill
 from scene import Relation
@@ -48,8 +49,8 @@ def plant(tmp_path):
     subprocess.run(['cc', '-shared', '-fPIC', '-o', library, tmp_path / 'failing.c', '-ldl'],
                    check=True)
     flag = tmp_path / 'flag'
-    with waybill.Gateway(tmp_path / 'plant', env={'LD_PRELOAD': str(library),
-                                                  'SYNC_FAILS': str(flag)}) as g:
+    with waybill.Gateway(tmp_path / 'plant', settings={'as2_server': as2_scene.SERVER},
+                         env={'LD_PRELOAD': str(library), 'SYNC_FAILS': str(flag)}) as g:
         g.flag = flag
         yield g
 
@@ -72,3 +73,36 @@ def test_after_a_failed_sync_all_is_for_later_until_the_restart(plant):
     assert plant.request('GET', '/readyz')[0] == 200
     r.deliver(oftp.File(b'later', dsn='LATER'))
     waybill.wait_until(lambda: any(p.read_bytes() == b'later' for p in r.inbox.iterdir()), 20)
+
+
+def refused_for_now(answer):
+    return answer.status == 503 and answer.get('Retry-After') \
+        and b'disposition' not in answer.body.lower()
+
+
+def test_no_mdn_goes_out_for_a_message_whose_sync_failed(plant):
+    """AS2-C91: it is small, so that only the database is synced"""
+    r = as2_scene.Relation(plant)
+    r.exchange(r.message(b'before', 'S'))
+    m = r.message(b'lost', 'S')
+    plant.flag.touch()
+    assert refused_for_now(m.post(r.url))
+    plant.wait_log('failed to sync.*until Waybill is restarted')
+    os.unlink(plant.flag)
+    assert refused_for_now(m.post(r.url))
+    plant.restart()
+    r.exchange(m)
+    waybill.wait_until(lambda: len(list(r.inbox.iterdir())) == 2, 20, 'the message, once')
+
+
+def test_a_payload_that_could_not_be_synced_is_written_anew(plant):
+    """It has a file of its own: what the failed sync was of is thrown away."""
+    r = as2_scene.Relation(plant)
+    content = os.urandom(1 << 20)
+    m = r.message(content, 'S')
+    plant.flag.touch()
+    assert refused_for_now(m.post(r.url))
+    os.unlink(plant.flag)
+    assert r.documents() == []
+    r.exchange(m)
+    assert r.content() == content

@@ -95,6 +95,14 @@ def test_the_same_message_id_from_two_partners(plant):
         assert r.content() == r.code.encode()
 
 
+def test_the_same_message_id_from_names_that_differ_in_case(plant):
+    """AS2-C90 AS2-C6: they are two partners, to the memory of duplicates too"""
+    relations = [Relation(plant, code=code) for code in ('Twin-Works', 'TWIN-WORKS')]
+    for r in relations:
+        r.exchange(r.message(r.code.encode(), 'S', message_id='<twins@x>'))
+        assert r.content() == r.code.encode()
+
+
 def test_another_wish_for_the_receipt_is_honoured(plant):
     """AS2-C87: none, then unsigned, then signed, then asynchronous"""
     with as2.Partner(None) as them:

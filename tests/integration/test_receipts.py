@@ -328,6 +328,25 @@ def test_response_of_another_destination_settles_nothing(plant):
     assert scene.document(plant, d['id'])['state'] == 'sent'
 
 
+@pytest.mark.parametrize('kind', ['EERP', 'NERP'])
+def test_response_for_another_file_settles_nothing(plant, kind):
+    """OFTP2-C114: name, date and time must be those of the file, and there is one that waits."""
+    r = Relation(plant)
+    d, sfid = sent(r)
+    wrong = {'dsn': 'OUR', 'date': '20251231', 'time': sfid.time[:-1] + ('1' if sfid.time[-1] == '0'
+                                                                       else '0')}
+    for field, value in wrong.items():
+        with r.call() as me:
+            me.send_response(kind, oftp.Command('SFID', {**sfid, field: value}, b''))
+            assert me.run() == 0
+    now = scene.document(plant, d['id'])
+    assert now['state'] == 'sent' and now['receipts'] == []
+    with r.call() as me:
+        me.send_eerp(sfid)
+        assert me.run() == 0
+    assert scene.document(plant, d['id'])['state'] == 'acknowledged'
+
+
 def test_short_eerp_at_level_5(plant):
     """OFTP2-C25: it ends after the originator."""
     r = Relation(plant)

@@ -83,6 +83,28 @@ def test_what_somebody_waits_for_stays(gateway):
     waybill.wait_until(lambda: documents(g) == [], 20, 'all to go')
 
 
+def test_what_we_sent_stays_until_it_is_settled(gateway):
+    """It may have to go again, and its receipt is compared with it."""
+    g = gateway(**SOON)
+    waiting, answered = Relation(g), Relation(g)
+    queued, sent = waiting.send(b'one', name='QUEUED'), answered.send(b'two', name='SENT')
+    with answered.call() as me:
+        assert me.run(receipt=None) == 0
+    scene.wait_document(g, sent, 'sent')
+    Relation(g).deliver(File(b'three', dsn='SETTLED'))
+    waybill.wait_until(lambda: {d['name'] for d in documents(g)} == {'QUEUED', 'SENT'}, 20,
+                       'what is settled to go')
+    for number, octets in (queued, b'one'), (sent, b'two'):
+        assert 'octets removed' not in scene.events(scene.document(g, number))
+        assert g.request('GET', f'/api/v1/documents/{number}/raw') == (200, octets)
+    with answered.call() as again:
+        again.send_eerp(me.files[0].sfid)
+        assert again.run() == 0
+    with waiting.call() as me:
+        assert me.run() == 0                            # takes it, and says so
+    waybill.wait_until(lambda: documents(g) == [], 20, 'both to go')
+
+
 def test_a_failed_document_that_was_given_up_can_still_be_run_again(gateway):
     g = gateway(settings={'retention': {'failed': {'payloads': '1h'}, 'every': '100ms'}})
     r = Relation(g, steps=[{'exec': {'command': ['/bin/false']}}])
