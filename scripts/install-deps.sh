@@ -9,7 +9,7 @@ packages() {
     build)
         echo build-essential meson ninja-build pkg-config libssl-dev libsqlite3-dev \
             libcurl4-openssl-dev libyaml-dev libjansson-dev libhttp-parser-dev zlib1g-dev \
-            libisal-dev libxmlsec1-dev python3 openssl procps
+            libisal-dev libxmlsec1-dev libseccomp-dev python3 openssl procps
         ;;
     console)
         # The web console is built with Node, which may be there from elsewhere.

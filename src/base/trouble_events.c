@@ -8,6 +8,7 @@ static const struct trouble rows[] = {
     /* the program and the admin API */
     EVENT("serve.failed", "the runtime could not start, or ended in error", "The reason says it: settings, a port in use, a data directory held by another runtime, rights, a disk that failed.", "Mend it and start again; `waybill check` finds what is wrong with settings and components."),
     EVENT("serve.descriptors", "the limit of open files is too low for the connections allowed", "LimitNOFILE of the service, or ulimit -n.", "Raise it, or lower `max_connections`: docs/sizing.md."),
+    EVENT("serve.sandbox", "the system did not let the runtime give up all that it wanted to", "A kernel without seccomp, or a container that refuses it; the error says which part.", "The runtime works without that part. Allow it in what starts the runtime, or set `runtime.sandbox` to false."),
     EVENT("serve.reload.problem", "a setting or component is wrong", "The text has file, line and column.", "Correct it, then `waybill reload`."),
     EVENT("serve.reload.refused", "nothing was read again", "One of the problems told before it.", "Correct it, then `waybill reload`; the runtime goes on as before."),
     EVENT("gateway.reload.refused", "nothing was read again", "The answer to `waybill reload` has the problems.", "Correct them and repeat it."),

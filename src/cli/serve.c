@@ -1,6 +1,7 @@
 /* serve: the runtime itself, until a signal or `waybill stop` ends it. */
 #include "api/api.h"
 #include "cli/cli.h"
+#include "gateway/confine.h"
 #include "net/log.h"
 #include "net/net.h"
 
@@ -39,6 +40,24 @@ static void hide_memory(void)
         return;
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* It goes on with what the system lets it give up: a gateway without a sandbox is better than none. */
+static void confine(bool wanted)
+{
+    struct confined done;
+    struct err err;
+
+    if (!wanted)
+        log_event(LOG_INFO, "serve.sandbox", "state", "off", NULL);
+    else if (confine_process(&done, &err))
+        log_event(LOG_INFO, "serve.sandbox", "state", "on", "calls_refused",
+                  log_num(done.calls), "capabilities_dropped", log_num(done.capabilities),
+                  NULL);
+    else
+        log_event(LOG_WARN, "serve.sandbox", "state", "partly", "calls_refused",
+                  log_num(done.calls), "capabilities_dropped", log_num(done.capabilities),
+                  "error", err.text, "look_at", "runtime.sandbox", NULL);
 }
 
 /* Each connection takes a descriptor or two, and 1024 is still the usual soft limit. */
@@ -214,6 +233,7 @@ static int run(struct cli *c)
     raise_limit(&lim);
     check_limit(rt, &lim);
     bound_heap();
+    confine(rt->runtime.sandbox);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
         OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1) {
         config_runtime_free(rt);

@@ -156,6 +156,7 @@ struct config_runtime {
         uint64_t crl_check_ms;    /* default 60s: how often revocation lists are looked at */
         uint32_t workers;         /* default 4, 1..64  */
         uint64_t stop_timeout_ms; /* default 30s: how long SIGTERM lets transfers go on */
+        bool sandbox;             /* default true */
     } runtime;
     const char *store; /* "sqlite" */
     struct config_oftp2_server oftp2_server;

@@ -64,6 +64,8 @@ static const struct row runtime_rows[] = {
       .help = "How many threads open, seal and process documents at the same time." },
     { "stop_timeout", ROW_DURATION, AT(runtime.stop_timeout_ms), .def = "30s", .max = HOUR_MS,
       .help = "How long running transfers may go on after SIGTERM before their sessions are ended." },
+    { "sandbox", ROW_BOOL, AT(runtime.sandbox), .def = "true",
+      .help = "Whether the runtime, and with it every program that a step runs, gives up at start what neither needs: rights gained by set-user-ID programs (`sudo`), capabilities such as those for mounting and tracing, and the system calls for them. docs/security.md has the list. Counts from the next start." },
 };
 
 static const struct mapping runtime_mapping = {
