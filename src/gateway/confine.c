@@ -174,6 +174,7 @@ static bool filter(int *calls, struct err *err)
         (void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         (void)seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
         (void)seccomp_attr_set(f, SCMP_FLTATR_CTL_SSB, 1);
+        (void)seccomp_attr_set(f, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own words */
         ok = worked(seccomp_load(f), "seccomp", err);
     }
     if (ok)
