@@ -350,6 +350,28 @@ def test_a_partner_without_restart(plant):
             peer.reset()
 
 
+@pytest.mark.parametrize('damage', ['a record too long', 'a record too short', 'one missing'])
+def test_a_damaged_record_index_ends_the_session_and_says_so(plant, damage):
+    """It neither sends on for ever nor less than the file; the runtime still stops."""
+    r = Relation(plant)
+    before = set((plant.data / 'payload').rglob('*'))
+    number = r.send(b'ten octets\n' * 20_000, name='DAMAGED', format='V', record_length=80)
+    scene.wait_document(plant, number, 'sealed')
+    index, = (p for p in set((plant.data / 'payload').rglob('*')) - before
+              if p.is_file() and p.stat().st_size == 4 * 20_000)
+    octets = index.read_bytes()
+    index.write_bytes({'a record too long': octets[:-1] + b'\x0d',
+                       'a record too short': octets[:-1] + b'\x08',
+                       'one missing': octets[:-4]}[damage])
+    with r.call() as me:
+        with pytest.raises(oftp.Closed):
+            me.run()
+    r.log(f'session.end.*record index of document {number} does not fit its payload')
+    d = scene.wait_document(plant, number, 'sealed')
+    assert scene.events(d)[-1] == 'interrupted'
+    post(plant, f'/api/v1/documents/{number}/cancel')
+
+
 def test_an_answer_beyond_the_offer(plant):
     """OFTP2-C66"""
     with Server('O0013MORE', 'PW') as server:
