@@ -3,12 +3,14 @@ has, octet by octet, and each receipt against what it is for."""
 
 import collections
 import datetime
+import time
 
 import scene
 import waybill
 from world import NAMES, RELATIONS
 
 PAGE = 1000
+TELL = 15       # seconds after which it is said what is waited for
 
 
 def all_documents(gateway, **filters):
@@ -37,10 +39,20 @@ def unsettled(gateway, all_of_it):
 
 def wait_settled(world, seconds, all_of_it=True):
     """Waits until neither gateway has anything to do; or, all_of_it=False, nothing now."""
+    tell = [time.monotonic() + TELL]
+
     def left():
         return [f'{g.name}: {x}' for g in world.gateways.values() for x in unsettled(g, all_of_it)]
+
+    def settled():
+        still = left()
+        if still and time.monotonic() > tell[0]:
+            tell[0] += 2 * TELL
+            print(f'{time.strftime("%H:%M:%S")} still waiting for {len(still)}, as for {still[0]}',
+                  flush=True)
+        return not still
     try:
-        waybill.wait_until(lambda: not left(), seconds, 'all to settle', 0.2)
+        waybill.wait_until(settled, seconds, 'all to settle', 0.2)
     except AssertionError as e:
         raise AssertionError(f'{e}; left are\n' + '\n'.join(left()[:20])) from None
 
