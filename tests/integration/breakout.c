@@ -32,7 +32,7 @@
 
 /* clang-format off: a way out is a line */
 
-enum { NEW_TIME = 0x80, NOBODY = 65534, X32 = 0x40000000, MOUNT_OF_32_BITS = 21, MOUNT_SETATTR = 442 };
+enum { NEW_TIME = 0x80, NOBODY = 65534, X32 = 0x40000000, MOUNT_I386 = 21, GETPID_I386 = 20, MOUNT_SETATTR = 442 };
 
 static pid_t gateway;
 static const char *folder;
@@ -253,17 +253,20 @@ static long ports(void) { return syscall(SYS_ioperm, 0x80UL, 1UL, 1); }
 static long segments(void) { return syscall(SYS_modify_ldt, 0, NULL, 0UL); }
 static long mount_x32(void) { return syscall(X32 | SYS_mount, NULL, NULL, NULL, 0UL, NULL); }
 
-static long mount_i386(void)
+static long call_i386(long number)
 {
     long rc;
 
     __asm__ volatile("int $0x80"
                      : "=a"(rc)
-                     : "a"((long)MOUNT_OF_32_BITS), "b"(0L), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
+                     : "a"(number), "b"(0L), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
                      : "memory", "r8", "r9", "r10", "r11");
-    errno = (int)-rc;
+    errno = rc < 0 ? (int)-rc : 0;
     return rc < 0 ? -1 : 0;
 }
+
+static long mount_i386(void) { return call_i386(MOUNT_I386); }
+static long still_i386(void) { return call_i386(GETPID_I386); }
 #endif
 
 /* ---- rights ------------------------------------------------------------------------------ */
@@ -368,7 +371,7 @@ static const struct {
     TRY(quota), TRY(set_time), TRY(set_clock), TRY(adjust_time), TRY(adjust_clock), TRY(type_in),
     TRY(type_in_wide), TRY(same_addresses),
 #ifdef __x86_64__
-    TRY(ports_all), TRY(ports), TRY(segments), TRY(mount_x32), TRY(mount_i386),
+    TRY(ports_all), TRY(ports), TRY(segments), TRY(mount_x32), TRY(mount_i386), TRY(still_i386),
 #endif
     TRY(take_capabilities), TRY(new_privileges), TRY(become_root),
 
