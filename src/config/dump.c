@@ -33,15 +33,6 @@ static void comment(struct text *t, unsigned depth, const char *help)
     }
 }
 
-static void choice(struct text *t, const struct row *row, int value)
-{
-    for (const struct word *w = row->words; w->name != NULL; w++)
-        if (w->value == value) {
-            text_put(t, "%s", w->name);
-            return;
-        }
-}
-
 static void texts(struct text *t, const char *const *list)
 {
     text_put(t, "[");
@@ -52,6 +43,19 @@ static void texts(struct text *t, const char *const *list)
     text_put(t, "]");
 }
 
+static void secret(struct text *t, const struct config_secret *s)
+{
+    if (s->name == NULL) {
+        text_put(t, "\"***\"");
+        return;
+    }
+    text_put(t, "{secret: ");
+    text_quoted(t, s->name);
+    text_put(t, "}");
+}
+
+/* Choices, passwords of partners and flags that may be left out are of components only, whose own
+ * text is shown. */
 static void scalar(struct text *t, const struct row *row, const void *value)
 {
     char text[24];
@@ -60,17 +64,8 @@ static void scalar(struct text *t, const struct row *row, const void *value)
     case ROW_WORD:
         text_put(t, "%s", *(const char *const *)value);
         break;
-    case ROW_CHOICE:
-        choice(t, row, *(const int *)value);
-        break;
-    case ROW_EITHER:
-        choice(t, row, *(const bool *)value);
-        break;
     case ROW_BOOL:
         text_put(t, "%s", *(const bool *)value ? "true" : "false");
-        break;
-    case ROW_MAYBE:
-        text_put(t, "%s", *(const int *)value > 0 ? "true" : "false");
         break;
     case ROW_NUMBER:
         text_put(t, "%u", *(const uint32_t *)value);
@@ -90,8 +85,7 @@ static void scalar(struct text *t, const struct row *row, const void *value)
         texts(t, *(const char *const *const *)value);
         break;
     case ROW_SECRET:
-    case ROW_PASSWORD:
-        text_put(t, "\"***\"");
+        secret(t, value);
         break;
     default:
         text_quoted(t, *(const char *const *)value);
@@ -104,9 +98,10 @@ static bool has_value(const struct row *row, const void *value)
 {
     if (row->type == ROW_TEXT || row->type == ROW_WORD || row->type == ROW_TEXTS)
         return *(const void *const *)value != NULL;
-    if (row->type == ROW_SECRET || row->type == ROW_PASSWORD)
-        return ((const struct config_secret *)value)->value != NULL;
-    return row->type != ROW_MAYBE || *(const int *)value >= 0;
+    if (row->type == ROW_SECRET)
+        return ((const struct config_secret *)value)->value != NULL ||
+               ((const struct config_secret *)value)->name != NULL;
+    return true;
 }
 
 static void dump_mapping(struct text *t, const struct mapping *m, const void *target,
@@ -136,8 +131,6 @@ static void dump_mapping(struct text *t, const struct mapping *m, const void *ta
         const void *value = row_value(row, target);
 
         comment(t, depth, row->help);
-        if (row->flags & ROW_LATER)
-            comment(t, depth, "Checked, but not used by this version.");
         if ((row->flags & ROW_ABSENT) != 0 && !*((const bool *)target + row->also)) {
             indent(t, depth);
             text_put(t, "# %s: not set\n", row->name);

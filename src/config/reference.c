@@ -160,8 +160,7 @@ static void one_row(struct text *t, const struct row *row)
     limits(t, row);
     text_put(t, " | ");
     cell(t, row->help);
-    text_put(t,
-             row->flags & ROW_LATER ? " *Checked, but not used by this version.* |\n" : " |\n");
+    text_put(t, " |\n");
 }
 
 /* Whether m is below `under`, which has a section already. */

@@ -41,9 +41,8 @@ static void mail_done(struct walk *w, const yaml_node_t *node, void *target)
 
     if (node == NULL)
         return;
-    if (a->mail.to != NULL && a->mail.to[0] == NULL)
-        walk_problem(w, walk_find(w, node, "to"), "'to' is empty; name who is to get the mail");
-    if (a->mail.user != NULL && a->mail.server != NULL &&
+    /* What was refused above is NULL. */
+    if (a->mail.user != NULL && a->mail.server != NULL && a->mail.tls != NULL &&
         strncmp(a->mail.server, "smtps:", 6) != 0 && strcmp(a->mail.tls, "required") != 0)
         walk_problem(
             w, walk_find(w, node, "user"),

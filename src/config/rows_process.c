@@ -194,11 +194,8 @@ static void relay_done(struct walk *w, const yaml_node_t *node, void *target)
 {
     const struct config_relay *r = target;
 
-    if (r->partners == NULL)
-        return;
-    if (r->partners[0] == NULL)
-        walk_problem(w, walk_find(w, node, "partners"), "'partners' is empty; name who gets the file");
-    else if (r->partners[1] != NULL && r->destination == NULL)
+    if (r->partners != NULL && r->partners[0] != NULL && r->partners[1] != NULL &&
+        r->destination == NULL)
         walk_problem(w, node, "several partners need 'destination': the ODETTE ID of the group");
 }
 

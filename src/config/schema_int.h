@@ -40,10 +40,8 @@ enum row_flag {
     ROW_ZERO = 8,     /* number, duration or size: 0 is allowed below .min, too         */
     ROW_SWITCH = 16,  /* ROW_MAP that may also be true or false: its first row          */
     ROW_EMPTY = 32,   /* text: "" is allowed                                            */
-    ROW_ABSENT =
-        128, /* ROW_MAP with .also: means nothing unless it is given, and is not dumped */
-    ROW_LATER = 64,   /* checked, but no part of this version uses it                   */
-    ROW_HIDDEN = 128, /* text hidden as secrets are (config_mask)                       */
+    ROW_HIDDEN = 64,  /* text hidden as secrets are (config_mask)                       */
+    ROW_ABSENT = 128, /* ROW_MAP with .also: without it there is nothing to dump        */
 };
 
 enum row_refers {
