@@ -4,7 +4,10 @@
 static void show(struct cli *c, const json_t *answer)
 {
     (void)answer;
-    printf("%s is being called; `waybill sessions` shows how it goes\n", c->args[0]);
+    printf(
+        "%s is being called, and what waits to be posted to it is posted; `waybill sessions` "
+        "shows how it goes\n",
+        c->args[0]);
 }
 
 static int run(struct cli *c)
@@ -15,7 +18,7 @@ static int run(struct cli *c)
 
 const struct cli_command cmd_call = {
     .name = "call",
-    .help = "call a partner now, whatever its schedule says",
+    .help = "call a partner now, and post what waits for it, whatever the schedule says",
     .usage = "PARTNER",
     .example = "waybill call acme\n",
     .args_min = 1,

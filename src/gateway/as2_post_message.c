@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum {
     MISSING_MAX = 3, /* attempts whose 2xx came without the MDN */
@@ -91,6 +92,21 @@ static bool transient(int status)
            (status >= 500 && status != 501 && status != 505);
 }
 
+/* What a status came with in plain words, if anything: ": its first line". */
+static void add_words(const struct http_reply *reply, char *text, size_t cap)
+{
+    static const char plain[] = "text/plain";
+    size_t at = strlen(text), n = 0;
+
+    if (reply->content_type == NULL ||
+        strncasecmp(reply->content_type, plain, sizeof(plain) - 1) != 0)
+        return;
+    while (n < reply->body.n && n < 160 && reply->body.p[n] >= ' ' && reply->body.p[n] < 127)
+        n++;
+    if (n > 0)
+        (void)snprintf(text + at, cap - at, ": %.*s", (int)n, (const char *)reply->body.p);
+}
+
 void post_judge(bool answered, const struct http_reply *reply, const struct err *err,
                 struct post_outcome *out)
 {
@@ -104,6 +120,8 @@ void post_judge(bool answered, const struct http_reply *reply, const struct err 
     (void)snprintf(out->text, sizeof(out->text), "HTTP %d%s%.200s", reply->status,
                    reply->redirect_url != NULL ? ", redirected to " : "",
                    reply->redirect_url != NULL ? reply->redirect_url : "");
+    if (reply->status >= 300)
+        add_words(reply, out->text, sizeof(out->text));
     if (reply->status >= 200 && reply->status < 300)
         out->verdict = POST_TAKEN;
     else if (!transient(reply->status))

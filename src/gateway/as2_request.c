@@ -374,7 +374,7 @@ static bool in_service(struct gateway *g, struct http_request *r, const struct l
 {
     if (l->state == LISTENER_LISTENING)
         return true;
-    as2_refuse(g, r, 503, "", "Retry-After: 300\r\n",
+    as2_refuse(g, r, 503, "out of service for now: try again later", "Retry-After: 300\r\n",
                l->state == LISTENER_PAUSED ? "the listener is paused" : l->reason,
                "`waybill listeners`");
     return false;

@@ -530,21 +530,14 @@ static const struct partner *callable(const struct snapshot *sn, const char *nam
     return NULL;
 }
 
-bool gateway_call(struct gateway *g, const char *partner, struct err *err)
+static void call_now(struct gateway *g, const struct partner *p, const struct identity *id)
 {
-    struct snapshot *sn = gateway_snapshot(g);
-    const struct identity *id = NULL;
-    const struct partner *p = callable(sn, partner, &id, err);
     struct caller *c = g->caller;
     struct arena a = { 0 };
     struct job *jobs = NULL;
     struct err why;
     size_t n = 0;
 
-    if (p == NULL) {
-        snapshot_put(sn);
-        return false;
-    }
     pthread_mutex_lock(&c->lock);
     if (store_job_pairs(g->store, CALL_JOBS, &a, &jobs, &n, &why))
         for (size_t i = 0; i < n; i++) {
@@ -562,8 +555,24 @@ bool gateway_call(struct gateway *g, const char *partner, struct err *err)
     pthread_mutex_unlock(&c->lock);
     store_wake(g->store);
     arena_free(&a);
+}
+
+bool gateway_call(struct gateway *g, const char *partner, struct err *err)
+{
+    struct snapshot *sn = gateway_snapshot(g);
+    const struct identity *id = NULL;
+    const struct partner *p = snapshot_partner(sn, partner);
+    bool posts = p != NULL && p->as2_out.cfg != NULL && p->as2_out.cfg->url != NULL;
+    bool calls = p != NULL && p->cfg->has_oftp2 && p->cfg->host != NULL;
+    bool ok = (posts && !calls) || callable(sn, partner, &id, err) != NULL;
+
+    if (ok && calls)
+        call_now(g, p, id);
+    if (ok && posts)
+        (void)store_hurry_jobs(g->store, 1u << JOB_POST | 1u << JOB_MDN, p->as2.id,
+                               net_wall_ms());
     snapshot_put(sn);
-    return true;
+    return ok;
 }
 
 void gateway_test_add(struct gateway_test *r, struct arena *a, const char *step, bool ok,

@@ -226,7 +226,8 @@ struct gateway_session {
 MUST_CHECK bool gateway_sessions(struct gateway *g, struct arena *a,
                                  struct gateway_session **list, size_t *n, struct err *err);
 
-/* Calls a partner now, whatever its schedule says; returns at once. */
+/* Calls a partner now, whatever its schedule says, and posts what waits to be posted to it; returns
+ * at once. */
 MUST_CHECK bool gateway_call(struct gateway *g, const char *partner, struct err *err);
 
 struct gateway_test_step {

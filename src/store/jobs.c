@@ -478,6 +478,29 @@ void store_hold_job(struct store *s, int64_t job_id, int64_t until_ms)
     pthread_mutex_unlock(&ix->lock);
 }
 
+size_t store_hurry_jobs(struct store *s, unsigned kinds, const char *peer, int64_t now_ms)
+{
+    struct job_index *ix = s->jobs;
+    struct tree_node *n;
+    size_t hurried = 0;
+
+    pthread_mutex_lock(&ix->lock);
+    now_ms = steady_time(&ix->clock, now_ms);
+    for (n = tree_after(ix->jobs, 0, 0); n != NULL; n = tree_after(ix->jobs, 0, n->id)) {
+        struct open_job *j = job_of(n, offsetof(struct open_job, by_id));
+
+        if (((kinds >> j->group->kind) & 1) == 0 || !same(j->group->peer, peer) ||
+            j->not_before_ms <= now_ms || j->by_due.key != j->not_before_ms)
+            continue; /* a lease is another time than its own */
+        j->not_before_ms = now_ms;
+        set_due(j, now_ms);
+        ring(ix, j->group->kind);
+        hurried++;
+    }
+    pthread_mutex_unlock(&ix->lock);
+    return hurried;
+}
+
 /* ---- looking ---------------------------------------------------------------------------- */
 
 static bool add_pair(struct list *l, const struct group *g, int64_t set_ms)

@@ -245,3 +245,16 @@ def test_what_was_posted_when_the_power_went_is_posted_again_as_it_was(tmp_path)
 
 def all_out(g, p):
     return g.get(f'/api/v1/documents?partner={p.name}&direction=out')['documents']
+
+
+def test_what_waits_for_its_time_is_posted_at_once_when_the_partner_is_called(plant):
+    """By an operator who knows that the cause is gone; the partner's words are told."""
+    with Out(plant) as p:
+        p.script(Answer(503, [('Retry-After', '3000'), ('Content-Type', 'text/plain')],
+                        b'back at noon\nnot before'))
+        number = p.send()
+        waybill.wait_until(lambda: 'not sent' in kinds(scene.document(plant, number)), 10)
+        assert 'not sent: HTTP 503: back at noon' in texts(scene.document(plant, number))
+        scene.post(plant, f'/api/v1/partners/{p.name}/call', 202)
+        p.wait(number, 'acknowledged')
+        assert same(p.requests()) == 2

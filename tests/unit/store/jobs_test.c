@@ -160,6 +160,34 @@ static void a_held_job_waits_and_nothing_else_changes(void **state)
     assert_int_equal(take_any(f, BIT(JOB_PROCESS), 5000), 1);
 }
 
+static void jobs_of_a_peer_are_hurried_unless_somebody_holds_them(void **state)
+{
+    struct fixture *f = *state;
+    struct job j = simple_job(1, JOB_POST, "US", "ACME");
+
+    put_job(f, j);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 100), 1);
+    j.not_before_ms = 90000;
+    put_job(f, j); /* tried, and later again: the lease is given back */
+    j.id = 2;
+    put_job(f, j);
+    j.id = 3;
+    j.peer = "OTHER";
+    put_job(f, j);
+    j.id = 4;
+    j.peer = "ACME";
+    j.not_before_ms = 0;
+    put_job(f, j);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 200), 4);
+    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_MDN), "ACME", 200), 0);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 200), 0);
+    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_POST), "ACME", 200), 2);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 200), 1);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 200), 2);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 200), 0);
+    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_POST), "ACME", 300), 0);
+}
+
 static void leases_are_void_after_a_restart(void **state)
 {
     struct fixture *f = *state;
@@ -357,6 +385,7 @@ int main(void)
         STORE_TEST(pairs_and_ids_narrow_the_choice),
         STORE_TEST(a_lease_ends_by_time_release_or_a_new_row),
         STORE_TEST(a_held_job_waits_and_nothing_else_changes),
+        STORE_TEST(jobs_of_a_peer_are_hurried_unless_somebody_holds_them),
         STORE_TEST(leases_are_void_after_a_restart),
         STORE_TEST(a_batch_that_fails_leaves_the_jobs_alone),
         STORE_TEST(pairs_are_listed_once_with_their_earliest_time),
