@@ -13,7 +13,7 @@ import time
 
 import scene
 import waybill
-from world import NAMES, RELATIONS
+from world import CUT_EVERY, NAMES, RELATIONS
 
 SMALL = (200, 64 * 1024)
 WAITING_MAX = 200           # jobs of a gateway beyond which no small document is added
@@ -169,7 +169,10 @@ class Large(Feeder):
         self.kinds = itertools.cycle(RELATIONS)
 
     def once(self):
-        number = self.hand_over(next(self.kinds), self.dice.randint(*self.size), True)
+        kind, size = next(self.kinds), self.dice.randint(*self.size)
+        if kind.protocol == 'as2' and kind.proxied:
+            size = min(size, CUT_EVERY)     # it goes from its beginning each time: it must get through
+        number = self.hand_over(kind, size, True)
         while not (self.enough.is_set() or self.pause.is_set()):
             try:
                 if scene.document(self.gateway, number)['state'] not in ('queued', 'sealed',
