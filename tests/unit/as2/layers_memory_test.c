@@ -147,11 +147,30 @@ static void opening(void **state)
     open_without(entity_text(parts), 2);
 }
 
+/* A message whose head says base64: whether its body is, is found out. */
+static void opening_what_says_base64(void **state)
+{
+    static const char type[] =
+        "Content-Type: application/pkcs7-mime; smime-type=compressed-data; name=smime.p7z\r\n"
+        "Content-Transfer-Encoding: base64\r\n";
+    struct err err = { 0 };
+    struct bytes object =
+        seal_with(cms_compress_new(&err), span_text("Content-Type: a/b\r\n\r\nxy"));
+    struct bytes coded = seal_with(mime_base64_encode_new(), bytes_span(&object));
+
+    (void)state;
+    open_without(entity_of(type, bytes_span(&object)), 2);
+    open_without(entity_of(type, bytes_span(&coded)), 2);
+    bytes_free(&object);
+    bytes_free(&coded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sealing),
         cmocka_unit_test(opening),
+        cmocka_unit_test(opening_what_says_base64),
     };
 
     return cmocka_run_group_tests(tests, make_parties, free_parties);
