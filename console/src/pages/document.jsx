@@ -181,7 +181,7 @@ function Headline({ d }) {
     <span class="headline">
       <DocumentState state={d.state} />
       <span>
-        {d.direction === 'in' ? 'from' : 'to'} <b>{d.partner ?? d.peer}</b> over {d.protocol?.toUpperCase()}
+        {d.direction === 'in' ? 'from' : 'to'} {d.partner ? <Link to={`/partners/partner/${encodeURIComponent(d.partner)}`} class="strong">{d.partner}</Link> : <b>{d.peer}</b>} over {d.protocol?.toUpperCase()}
       </span>
       <span>{sizeText(d.size || d.raw_size)}</span>
       {d.redelivered && <State tone="warn" icon="restart">redelivered</State>}
