@@ -30,9 +30,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* clang-format off: a way out is a line */
-
-enum { NEW_TIME = 0x80, NOBODY = 65534, X32 = 0x40000000, MOUNT_I386 = 21, GETPID_I386 = 20, MOUNT_SETATTR = 442 };
+/* A way out is a line. */
+/* clang-format off */
+enum { NEW_TIME = 0x80, NOBODY = 65534, MOUNT_SETATTR = 442 };
+enum { X32 = 0x40000000, MOUNT_I386 = 21, GETPID_I386 = 20 };
 
 static pid_t gateway;
 static const char *folder;
