@@ -6,7 +6,7 @@ BENCH_SIZE ?= 1G
 BENCH_LARGE ?= 5G
 BENCH_MORE ?=
 
-.PHONY: all deps demo test check format fuzz fault bench soak scale mutate interop deb install clean help
+.PHONY: all deps demo test check format coverage fuzz fault bench soak scale mutate interop deb install clean help
 
 all: $(BUILD)/build.ninja        ## build $(BUILD)/waybill
 	ninja -C $(BUILD)
@@ -32,6 +32,10 @@ check:                           ## format, folder rule, warnings, checklist, pa
 format:                          ## lay out all C files with clang-format
 	scripts/install-deps.sh check
 	scripts/check-format.sh --fix
+
+coverage:                        ## lines and branches that tests run; writes docs/coverage.md
+	scripts/install-deps.sh build test coverage
+	$(PYTHON) scripts/coverage.py
 
 fuzz:                            ## run each fuzz target for FUZZ_SECONDS
 	scripts/install-deps.sh build fuzz
@@ -72,7 +76,7 @@ install: all                     ## install (DESTDIR and meson's prefix apply)
 	meson install -C $(BUILD) --no-rebuild
 
 clean:                           ## remove all build directories
-	rm -rf build build-asan build-tsan build-fuzz
+	rm -rf build build-asan build-tsan build-coverage build-fuzz
 
 help:                            ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18

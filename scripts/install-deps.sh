@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing of Debian's packages. Does nothing, quickly, when all is there.
 #   scripts/install-deps.sh [GROUP...]      default: build; console is what the web console is built
-#   with, browser what its tests take; the others: pictures, test, check, interop, fuzz
+#   with, browser what its tests take; the others: pictures, test, check, coverage, interop, soak, fuzz
 set -euo pipefail
 
 packages() {
@@ -26,10 +26,11 @@ packages() {
             $(command -v mvn >/dev/null || echo maven) \
             $(command -v javac >/dev/null || echo default-jdk-headless)
         ;;
+    coverage) echo gcovr ;;
     soak) echo python3-matplotlib ;;
     fuzz) echo clang-14 libclang-rt-14-dev ;;
     *)
-        echo "install-deps: no group $1 (build, console, browser, pictures, test, check, interop, fuzz)" >&2
+        echo "install-deps: no group $1 (build, console, browser, pictures, test, check, coverage, interop, soak, fuzz)" >&2
         exit 2
         ;;
     esac
