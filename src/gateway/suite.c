@@ -185,18 +185,29 @@ bool security_recipient(const struct snapshot *sn, const char *name, const char 
 
 void hex_text(const uint8_t *p, size_t n, char *text)
 {
-    for (size_t i = 0; i < n; i++)
-        (void)sprintf(text + 2 * i, "%02x", p[i]);
+    static const char digit[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < n; i++) {
+        text[2 * i] = digit[p[i] >> 4];
+        text[2 * i + 1] = digit[p[i] & 15];
+    }
     text[2 * n] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 size_t hex_octets(const char *text, uint8_t *p, size_t cap)
 {
     size_t n = 0;
-    unsigned v;
 
-    while (n < cap && text[0] != '\0' && text[1] != '\0' && sscanf(text, "%2x", &v) == 1) {
-        p[n++] = (uint8_t)v;
+    while (n < cap && hex_digit(text[0]) >= 0 && hex_digit(text[1]) >= 0) {
+        p[n++] = (uint8_t)(hex_digit(text[0]) << 4 | hex_digit(text[1]));
         text += 2;
     }
     return n;

@@ -1,4 +1,5 @@
 /* Names of states, and properties as JSON. */
+#include "base/writer.h"
 #include "store/store_int.h"
 
 #include <jansson.h>
@@ -76,28 +77,71 @@ const char *text_utf8(struct arena *a, const char *text)
     return (const char *)out;
 }
 
+/* Room that put_string needs at most, also when it is Latin-1 yet. */
+static size_t string_room(const char *text)
+{
+    size_t n = 2;
+
+    for (const char *p = text; *p != '\0'; p++)
+        n += (uint8_t)*p < 0x20 ? 6 : *p == '"' || *p == '\\' || (uint8_t)*p >= 0x80 ? 2 : 1;
+    return n;
+}
+
+/* RFC 8259 section 7. */
+static void put_string(struct writer *w, const char *text)
+{
+    static const char hex[] = "0123456789abcdef";
+    const char *from = text, *p = text;
+
+    writer_u8(w, '"');
+    for (; *p != '\0'; p++) {
+        uint8_t octet = (uint8_t)*p;
+
+        if (octet >= 0x20 && octet != '"' && octet != '\\')
+            continue;
+        writer_put(w, from, (size_t)(p - from));
+        from = p + 1;
+        if (octet >= 0x20) {
+            writer_u8(w, '\\');
+            writer_u8(w, octet);
+        } else {
+            writer_put(w, "\\u00", 4);
+            writer_u8(w, (uint8_t)hex[octet >> 4]);
+            writer_u8(w, (uint8_t)hex[octet & 15]);
+        }
+    }
+    writer_put(w, from, (size_t)(p - from));
+    writer_u8(w, '"');
+}
+
+/* Every document that is stored goes through here, some several times. */
 const char *props_to_json(const struct props *ps, struct arena *a)
 {
-    json_t *object = json_object();
-    char *text = NULL, *copy = NULL;
-    bool ok = object != NULL;
+    struct writer w;
+    size_t room = 3;
+    char *text;
 
-    for (const struct prop *p = ps->first; ok && p != NULL; p = p->next) {
+    for (const struct prop *p = ps->first; p != NULL; p = p->next)
+        room += string_room(p->name) + string_room(p->value) + 2;
+    text = arena_take(a, room);
+    if (text == NULL)
+        return NULL;
+    w = writer_of(text, room);
+    writer_u8(&w, '{');
+    for (const struct prop *p = ps->first; p != NULL; p = p->next) {
         const char *name = text_utf8(a, p->name);
         const char *value = text_utf8(a, p->value);
 
-        ok = name != NULL && value != NULL &&
-             json_object_set_new(object, name, json_string(value)) == 0;
+        if (name == NULL || value == NULL)
+            return NULL;
+        if (p != ps->first)
+            writer_u8(&w, ',');
+        put_string(&w, name);
+        writer_u8(&w, ':');
+        put_string(&w, value);
     }
-    if (ok)
-        text = json_dumps(object, JSON_COMPACT);
-    if (text != NULL)
-        copy = arena_text(a, text);
-    if (copy == NULL)
-        a->failed = true;
-    free(text);
-    json_decref(object);
-    return copy;
+    writer_put(&w, "}", 2); /* with its NUL */
+    return text;
 }
 
 bool props_from_json(const char *json, struct arena *a, struct props *ps)

@@ -1,6 +1,7 @@
 /* Documents and what belongs to them: written, read back, refused. */
 #include "support.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 static struct document full_document(struct fixture *f, int64_t id)
@@ -74,6 +75,36 @@ static void every_field_of_a_document_comes_back(void **state)
     assert_text(props_get(&got.props, "a.empty"), "");
     assert_text(props_get(&got.props, "latin"), "M\xC3\xBCller");
     assert_text(got.props.first->name, "oftp2.sfiddsn");
+}
+
+/* The whole of what a property may be made of, one octet and with others, read by another program. */
+static void properties_are_json_whatever_is_in_them(void **state)
+{
+    struct fixture *f = *state;
+    struct props want = { 0 }, got;
+    json_t *read;
+    const char *text;
+
+    for (int c = 1; c < 256; c++) {
+        char name[8] = { 'n', (char)c, '\0' }, value[8] = { (char)c, '\\', (char)c, '"', '\0' };
+
+        props_set(&want, &f->a, name, value);
+    }
+    props_set(&want, &f->a, "utf-8", "\xE2\x82\xAC \xF0\x9F\x93\xA6 \x7F");
+    text = props_to_json(&want, &f->a);
+    assert_non_null(text);
+    read = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_int_equal(json_object_size(read), 256);
+    assert_text(json_string_value(json_object_get(read, "n\xC3\xBF")), "\xC3\xBF\\\xC3\xBF\"");
+    json_decref(read);
+    assert_true(props_from_json(text, &f->a, &got));
+    for (const struct prop *p = want.first, *q = got.first; p != NULL;
+         p = p->next, q = q->next) {
+        assert_non_null(q);
+        assert_text(q->name, text_utf8(&f->a, p->name));
+        assert_text(q->value, text_utf8(&f->a, p->value));
+    }
+    assert_text(props_to_json(&(struct props) { 0 }, &f->a), "{}");
 }
 
 static void what_was_not_set_comes_back_as_nothing(void **state)
@@ -513,6 +544,7 @@ static void states_have_names_that_lead_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        STORE_TEST(properties_are_json_whatever_is_in_them),
         STORE_TEST(every_field_of_a_document_comes_back),
         STORE_TEST(what_was_not_set_comes_back_as_nothing),
         STORE_TEST(a_document_that_is_not_there_is_not_found),
