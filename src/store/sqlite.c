@@ -48,14 +48,16 @@ static bool set_pragmas(struct conn *c, bool for_writing, struct err *err)
 bool conn_open(struct store *s, bool for_writing, struct conn **out, struct err *err)
 {
     struct conn *c = calloc(1, sizeof(*c));
+    const char *vfs = store_test_vfs;
     char path[4096];
     int rc;
 
     if (c == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out");
+    if (for_writing && (vfs = log_vfs(vfs, err)) == NULL)
+        goto out;
     (void)snprintf(path, sizeof(path), "%s/waybill.db", s->directory);
-    rc = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                         store_test_vfs);
+    rc = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
     if (rc != SQLITE_OK) {
         conn_fail(c, rc, "open its file", err);
         goto out;

@@ -135,6 +135,10 @@ MUST_CHECK bool conn_open(struct store *s, bool for_writing, struct conn **out,
                           struct err *err);
 void conn_free(struct conn *c);
 
+/* log_vfs.c: the name of a VFS that is that one (NULL: the usual), but writes the log in few calls.
+ * For a connection whose commits sync. NULL: memory is out. */
+const char *log_vfs(const char *real, struct err *err);
+
 /* Fills *err from the connection's last failure: what was done, why it failed. */
 bool conn_fail(struct conn *c, int rc, const char *what, struct err *err);
 

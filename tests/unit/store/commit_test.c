@@ -222,6 +222,7 @@ static struct {
     atomic_int left; /* calls until one fails; 0 or less: none */
     int rc;
     atomic_bool syncs_fail;
+    atomic_int log_writes;
 } flaky;
 
 static bool fails_now(void)
@@ -236,6 +237,7 @@ static const sqlite3_io_methods *real_of(const sqlite3_file *file)
 
 static int flaky_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 {
+    atomic_fetch_add(&flaky.log_writes, file->pMethods == &flaky.log.methods);
     return fails_now() ? flaky.rc : real_of(file)->xWrite(file, p, n, at);
 }
 
@@ -381,6 +383,32 @@ static void after_a_failed_sync_nothing_is_stored_until_it_is_opened_anew(void *
     }
 }
 
+/* A page and its header would be two writes each. */
+static void a_transaction_goes_to_the_log_in_few_writes(void **state)
+{
+    static uint8_t big[400000];
+    struct fixture *f = *state;
+    struct store_batch *b = store_batch_new();
+    struct document d = simple_document(2, DOC_RECEIVED);
+    struct arena a = { 0 };
+    struct span got;
+    int before;
+
+    put(f, 1);
+    fill(big, sizeof(big), 0);
+    store_put_document(b, &d);
+    store_put_octets(b, 2, 'r', span_of(big, sizeof(big)));
+    before = atomic_load(&flaky.log_writes);
+    commit(f, b);
+    assert_in_range(atomic_load(&flaky.log_writes) - before, 1, 10);
+    assert_ok(f, store_get_octets(f->s, 2, 'r', &a, &got, &f->err));
+    assert_true(span_equal(got, span_of(big, sizeof(big))));
+    before = atomic_load(&flaky.log_writes);
+    put(f, 3);
+    assert_int_equal(atomic_load(&flaky.log_writes) - before, 1);
+    arena_free(&a);
+}
+
 static void count_failure(void *context, const struct err *err)
 {
     assert_int_equal(err->kind, FAIL_LOCAL);
@@ -460,6 +488,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             after_a_failed_sync_nothing_is_stored_until_it_is_opened_anew, flaky_setup,
             flaky_teardown),
+        cmocka_unit_test_setup_teardown(a_transaction_goes_to_the_log_in_few_writes,
+                                        flaky_setup, flaky_teardown),
         cmocka_unit_test_setup_teardown(what_could_wait_and_failed_is_told, flaky_setup,
                                         flaky_teardown),
     };
