@@ -128,6 +128,33 @@ static void small_objects(void **state)
     }
 }
 
+/* A signature beside its content. */
+static void detached_signatures(void **state)
+{
+    static const struct span text = { (const uint8_t *)"UNB+UNOA:1+A+B'", 15 };
+    static uint8_t signature[2000], copy[100];
+    struct cms_sign_options so = sign_options(&key, EVP_sha256());
+    struct cms_open_options oo = { .signers = &key.cert, .signers_n = 1 };
+    struct err err = { 0 };
+    size_t n, copy_n;
+    bool ok = false;
+
+    (void)state;
+    so.detached = true;
+    assert_true(pass(cms_sign_new(&so, &err), text, signature, sizeof(signature), &n, &err));
+    for (long k = 0; !ok; k++) {
+        assert_true(k < 1000);
+        err = (struct err) { 0 };
+        countdown = k;
+        ok = pass(cms_verify_detached_new(&oo, span_of(signature, n), &err), text, copy,
+                  sizeof(copy), &copy_n, &err);
+        countdown = -1;
+        CHECK_EQ(err.kind, ok ? FAIL_NONE : FAIL_LOCAL);
+        CHECK_EQ(ERR_peek_error(), 0);
+    }
+    assert_true(span_equal(span_of(copy, copy_n), text));
+}
+
 static int make_keys(void **state)
 {
     (void)state;
@@ -147,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sealing_and_opening),
         cmocka_unit_test(small_objects),
+        cmocka_unit_test(detached_signatures),
     };
 
     return cmocka_run_group_tests(tests, make_keys, free_keys);
