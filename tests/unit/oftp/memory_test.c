@@ -48,7 +48,7 @@ static void a_session_is_made_whole_or_not_at_all(void **state)
         countdown = n;
         s = oftp_session_new();
         countdown = -1;
-        assert_int_equal(asked, s == NULL ? n + 1 : n);
+        assert_int_equal(s == NULL, asked > n); /* it failed when one of its own did */
     }
     assert_true(n > 2); /* the session and its buffers */
     assert_true(oftp_session_between(s));
