@@ -140,8 +140,9 @@ static void test_an_address_is_plain(void **state)
 static void test_a_dump_shows_lists_and_no_secrets(void **state)
 {
     struct config_runtime *c = good_runtime(
-        MINIMAL MAIL ", user: x, password: open-sesame}, webhook: {url: \"http://h/\", "
-                     "authorization: {secret: hook}}, on: [document_failed, receipt_overdue]}\n");
+        MINIMAL MAIL
+        ", user: x, password: open-sesame}, webhook: {url: \"http://h/\", "
+        "authorization: {secret: hook}}, on: [document_failed, receipt_overdue]}\n");
     char *dump = config_runtime_dump(c);
     struct config_runtime *again = good_runtime(dump);
 
