@@ -121,6 +121,7 @@ static bool send_receipt(struct session *s, bool *sent, struct err *err)
     }
     s->receipt_job = j;
     s->receipt_job.own = s->receipt_job.peer = s->receipt_job.last_error = NULL;
+    (void)text_copy(s->receipt_kind, sizeof(s->receipt_kind), rc.kind);
 out:
     arena_free(&a);
     return true;
@@ -154,30 +155,25 @@ void outgoing_note_told(struct session *s, bool at_once)
 
 bool outgoing_receipt_taken(struct session *s, struct err *err)
 {
-    struct arena a = { 0 };
-    struct receipt rc = { 0 };
-    struct err why = { 0 };
-    bool found = false;
-    int64_t now = net_wall_ms();
+    int64_t now = net_wall_ms(), document_id = s->receipt_job.document_id;
+    char text[80];
 
     (void)err;
     if (s->told == NULL)
         s->told = store_batch_new();
-    if (s->told != NULL && find_receipt(s->g->store, &s->receipt_job, &a, &rc, &found, &why) &&
-        found) {
-        rc.state = "sent";
-        store_put_receipt(s->told, &rc);
+    if (s->told != NULL) {
+        (void)snprintf(text, sizeof(text), "%s to %s", s->receipt_kind, s->peer);
+        store_set_receipt(s->told, s->receipt_job.receipt_id, "sent");
         store_end_job(s->told, s->receipt_job.id);
-        store_add_event(s->told, s->receipt_job.document_id, now, "receipt sent",
-                        arena_printf(&a, "%s to %s", rc.kind, s->peer));
+        store_add_event(s->told, document_id, now, "receipt sent", text);
         s->told_jobs[s->told_n++] = s->receipt_job.id;
         atomic_fetch_add(&s->g->n.receipts_out, 1);
         log_event(LOG_INFO, "oftp2.receipt.sent", "session", log_num(s->id), "partner",
-                  s->partner_name, "document", log_num(s->receipt_job.document_id), "kind",
-                  rc.kind, NULL);
+                  s->partner_name, "document", log_num(document_id), "kind", s->receipt_kind,
+                  NULL);
     } else { /* it will be sent again: the partner takes a repeated response calmly */
         log_event(LOG_ERROR, "store.commit", "what", "a receipt that was sent", "reason",
-                  why.text, NULL);
+                  "out of memory", NULL);
         store_hold_job(s->g->store, s->receipt_job.id, now + HOLD_MS);
     }
     if (s->told_n == RECEIPTS_TOLD)
@@ -185,7 +181,6 @@ bool outgoing_receipt_taken(struct session *s, struct err *err)
     if (s->awaited > 0)
         s->awaited--;
     s->receipt_job.id = 0;
-    arena_free(&a);
     return true;
 }
 

@@ -66,6 +66,7 @@ struct session {
     struct incoming *in;
     struct sending *out;
     struct job receipt_job;   /* waiting for RTR; .id 0: none */
+    char receipt_kind[8];     /* of that one */
     struct store_batch *told; /* receipts after RTR, for one commit: outgoing_note_told() */
     int64_t told_jobs[RECEIPTS_TOLD];
     unsigned told_n;

@@ -224,6 +224,11 @@ void store_put_receipt(struct store_batch *b, const struct receipt *r)
     c->octets = copy_span(b, r->octets);
 }
 
+void store_set_receipt(struct store_batch *b, int64_t id, const char *state)
+{
+    add_pair(b, CHANGE_RECEIPT_STATE, id, NULL, state);
+}
+
 void store_add_tracked(struct store_batch *b, int64_t id, const char *label, const char *value)
 {
     add_pair(b, CHANGE_TRACKED, id, label, value);

@@ -221,6 +221,15 @@ static bool put_receipt(struct conn *c, const struct change *ch, struct err *err
     return call_run(&q, "write a receipt", err);
 }
 
+static bool set_receipt(struct conn *c, const struct change *ch, struct err *err)
+{
+    struct call q = call_of(c, Q_SET_RECEIPT);
+
+    call_int(&q, ch->id);
+    call_text(&q, ch->u.pair.value);
+    return call_run(&q, "set a receipt's state", err);
+}
+
 static bool add_tracked(struct conn *c, const struct change *ch, struct err *err)
 {
     struct call q = call_of(c, Q_ADD_TRACKED);
@@ -360,6 +369,7 @@ bool sqlite_apply(struct conn *c, const struct change *ch, struct err *err)
         [CHANGE_DROP_OCTETS] = drop_octets,
         [CHANGE_EVENT] = put_event,
         [CHANGE_RECEIPT] = put_receipt,
+        [CHANGE_RECEIPT_STATE] = set_receipt,
         [CHANGE_TRACKED] = add_tracked,
         [CHANGE_SEEN] = add_seen,
         [CHANGE_TRIM_SEEN] = trim_seen,

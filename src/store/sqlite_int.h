@@ -28,6 +28,7 @@ enum query {
     Q_DROP_OCTETS,
     Q_ADD_EVENT,
     Q_PUT_RECEIPT,
+    Q_SET_RECEIPT,
     Q_ADD_TRACKED,
     Q_ADD_SEEN,
     Q_SEEN_BY,

@@ -192,6 +192,7 @@ const char *const query_text[QUERIES] = {
             "event") ", ?2, ?3, ?4)",
     [Q_PUT_RECEIPT] = "INSERT OR REPLACE INTO receipt (" RECEIPT_COLUMNS ")"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [Q_SET_RECEIPT] = "UPDATE receipt SET state = ?2 WHERE id = ?1",
     [Q_ADD_TRACKED] =
         "INSERT INTO tracked (document_id, number, label, value) VALUES (?1," NEXT_NUMBER(
             "tracked") ", ?2, ?3)",

@@ -192,6 +192,8 @@ void store_put_octets(struct store_batch *b, int64_t id, char role, struct span 
 void store_add_event(struct store_batch *b, int64_t id, int64_t now_ms, const char *kind,
                      const char *text);
 void store_put_receipt(struct store_batch *b, const struct receipt *r); /* insert or replace */
+/* Of a receipt that is in the store; none is no failure. */
+void store_set_receipt(struct store_batch *b, int64_t id, const char *state);
 void store_add_tracked(struct store_batch *b, int64_t id, const char *label, const char *value);
 /* Remembers an identification key until forget_ms. The commit fails with FAIL_AGAIN when
  * another document holds it already. */

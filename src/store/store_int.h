@@ -25,6 +25,7 @@ enum change_kind {
     CHANGE_DROP_OCTETS,
     CHANGE_EVENT,
     CHANGE_RECEIPT,
+    CHANGE_RECEIPT_STATE,
     CHANGE_TRACKED,
     CHANGE_SEEN,
     CHANGE_TRIM_SEEN,
@@ -76,7 +77,7 @@ struct change {
         struct progress_change {
             uint64_t octets, records;
         } progress;
-        struct pair_change { /* prop, event, tracked, audit, drop, paused */
+        struct pair_change { /* prop, event, tracked, audit, drop, paused, receipt's state */
             const char *name, *value;
             bool paused;
         } pair;

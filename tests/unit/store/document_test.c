@@ -456,6 +456,31 @@ static void tracked_fields_and_executions_are_listed_in_order(void **state)
     assert_text(xs[0].text, "3 steps");
 }
 
+static void only_the_state_of_a_receipt_is_set(void **state)
+{
+    struct fixture *f = *state;
+    struct receipt r = { 1, 4, "EERP", true, "pending", 3, "text", "O001", span_of("E\0\r", 3),
+                         7 };
+    struct store_batch *b = store_batch_new();
+    struct receipt *list;
+    size_t n;
+
+    store_put_receipt(b, &r);
+    commit(f, b);
+    b = store_batch_new();
+    store_set_receipt(b, 1, "sent");
+    store_set_receipt(b, 2, "sent"); /* there is none */
+    commit(f, b);
+    assert_ok(f, store_receipts(f->s, 4, "sent", &f->a, &list, &n, &f->err));
+    assert_int_equal(n, 1);
+    assert_text(list[0].kind, "EERP");
+    assert_text(list[0].text, "text");
+    assert_int_equal(list[0].at_ms, 7);
+    assert_true(span_equal(list[0].octets, r.octets));
+    assert_ok(f, store_receipts(f->s, 0, "pending", &f->a, &list, &n, &f->err));
+    assert_int_equal(n, 0);
+}
+
 static void receipts_come_back_newest_first(void **state)
 {
     struct fixture *f = *state;
@@ -560,6 +585,7 @@ int main(void)
         STORE_TEST(the_keys_of_the_youngest_documents_of_a_prefix_are_kept),
         STORE_TEST(tracked_fields_and_executions_are_listed_in_order),
         STORE_TEST(receipts_come_back_newest_first),
+        STORE_TEST(only_the_state_of_a_receipt_is_set),
         STORE_TEST(unanswered_documents_are_those_sent_before),
         STORE_TEST(documents_are_counted_by_state),
         STORE_TEST(states_have_names_that_lead_back),
