@@ -4,6 +4,7 @@
 #include "gateway/exchange.h"
 #include "gateway/relay.h"
 #include "gateway/session_int.h"
+#include "store/counts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +87,8 @@ static bool find_partial(struct session *s, struct incoming *in, const char *key
     size_t n = 0;
 
     *found = false;
+    if (!store_any_in_state(s->g->store, DOC_RECEIVING))
+        return true;
     if (!store_find_documents(s->g->store, &filter, &in->arena, &list, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)

@@ -370,6 +370,16 @@ void store_get_counts(struct store *s, struct store_counts *out)
     job_index_ages(s->jobs, out);
 }
 
+bool store_any_in_state(struct store *s, enum document_state st)
+{
+    bool any;
+
+    pthread_mutex_lock(&s->counters->lock);
+    any = s->counters->c.in_state[st] > 0;
+    pthread_mutex_unlock(&s->counters->lock);
+    return any;
+}
+
 void store_get_minutes(struct store *s, int64_t now_ms, size_t n, struct store_minute *out)
 {
     struct counters *k = s->counters;

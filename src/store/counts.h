@@ -51,6 +51,8 @@ struct store_counts {
     } jobs[STORE_JOB_KINDS];
 };
 void store_get_counts(struct store *s, struct store_counts *out);
+/* .in_state[st] > 0, for one that is kept. A caller whose commit was answered finds it counted. */
+bool store_any_in_state(struct store *s, enum document_state st);
 
 struct store_minute {
     int64_t minute; /* since 1970; 0: nothing was counted */

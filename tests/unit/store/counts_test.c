@@ -40,6 +40,7 @@ static void a_document_is_counted_once_for_each_outcome(void **state)
     store_get_counts(f->s, &c);
     assert_int_equal(c.documents[0][OUTCOME_RECEIVED], 0);
     assert_int_equal(c.in_state[DOC_RECEIVING], 1);
+    assert_true(store_any_in_state(f->s, DOC_RECEIVING));
     put_as(f, 1, false, "oftp2", DOC_RECEIVED); /* written again as a whole */
     put_as(f, 1, false, "oftp2", DOC_RECEIVED);
     move_to(f, 1, DOC_OPENED);
@@ -64,6 +65,7 @@ static void a_document_is_counted_once_for_each_outcome(void **state)
     assert_int_equal(c.documents[0][OUTCOME_SENT], 1);
     assert_int_equal(c.documents[0][OUTCOME_OVERDUE], 1);
     assert_int_equal(c.in_state[DOC_RECEIVING], 0);
+    assert_false(store_any_in_state(f->s, DOC_RECEIVING));
     assert_int_equal(c.in_state[DOC_OVERDUE], 1);
     assert_int_equal(c.in_state[DOC_PROCESSED], 0);
     fixture_reopen(f);
