@@ -8,10 +8,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     CALL_JOBS = 1u << JOB_SEND | 1u << JOB_RECEIPT,
     CONNECT_MS = 30000,
+    GATHER_MS = 20,     /* looks are so far apart at least */
     LOOK_MS = 1000,     /* between looks at the schedule */
     TOLD_MAX = 20,      /* waiting documents that get an event for a failed call */
     OVERDUE_MS = 10000, /* between looks for missing receipts */
@@ -348,10 +350,10 @@ static void mark_overdue(struct gateway *g, const struct document *d, const char
     arena_free(&a);
     (void)snprintf(
         text, sizeof(text),
-        refused > 0 ? "no EERP or NERP from %s that proves what was asked for within %llu s, "
+        refused > 0 ? "no EERP or NERP from %s that proves what was asked for within %g s, "
                       "but one that was refused: see its reason"
-                    : "no EERP or NERP from %s within %llu s: ask the partner, it has the file",
-        partner, (unsigned long long)(after_ms / 1000));
+                    : "no EERP or NERP from %s within %g s: ask the partner, it has the file",
+        partner, (double)after_ms / 1000);
     store_set_state(b, d->id, DOC_BIT(DOC_SENT), DOC_OVERDUE, net_wall_ms(), "overdue", text,
                     text);
     if (store_commit(g->store, b, &err))
@@ -444,6 +446,16 @@ static void drop_old_partials(struct caller *c)
     arena_free(&a);
 }
 
+/* A file that comes leaves a job, its receipt, which the session it came in takes as a rule: a
+ * thousand of them a second are not worth a thousand looks. After a pause the first one is. */
+static void gather(uint64_t looked_ms)
+{
+    uint64_t now = net_now_ms();
+
+    if (now < looked_ms + GATHER_MS)
+        (void)usleep((useconds_t)(looked_ms + GATHER_MS - now) * 1000);
+}
+
 static void *caller_thread(void *arg)
 {
     struct caller *c = arg;
@@ -455,6 +467,7 @@ static void *caller_thread(void *arg)
         struct snapshot *sn = gateway_snapshot(g);
         struct err err;
         int64_t due = LOOK_MS;
+        uint64_t looked_ms = net_now_ms();
 
         call_for_jobs(c, sn);
         call_by_schedule(c, sn);
@@ -467,6 +480,7 @@ static void *caller_thread(void *arg)
         if (!store_next_due(g->store, CALL_JOBS, net_wall_ms(), &due, &err) || due > LOOK_MS)
             due = LOOK_MS;
         store_wait_kinds(g->store, CALL_JOBS, false, &seen, due < 50 ? 50 : due);
+        gather(looked_ms);
     }
     watch_free(watch);
     return NULL;
