@@ -45,8 +45,15 @@ static bool set_pragmas(struct conn *c, bool for_writing, struct err *err)
     return true;
 }
 
+/* Its count of the memory it uses costs a lock at each use, and nobody asks for it. */
+static void set_up_sqlite(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 bool conn_open(struct store *s, bool for_writing, struct conn **out, struct err *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct conn *c = calloc(1, sizeof(*c));
     const char *vfs = store_test_vfs;
     char path[4096];
@@ -54,6 +61,7 @@ bool conn_open(struct store *s, bool for_writing, struct conn **out, struct err 
 
     if (c == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out");
+    (void)pthread_once(&once, set_up_sqlite);
     if (for_writing && (vfs = log_vfs(vfs, err)) == NULL)
         goto out;
     (void)snprintf(path, sizeof(path), "%s/waybill.db", s->directory);
