@@ -34,7 +34,7 @@ static const struct trouble rows[] = {
     TEXT("no MDN came", "the partner's receipt is missing", "It was not sent, or could not reach our `mdn_url`.", "Ask the partner; can it reach the URL from outside? `waybill retry` posts it again with the same Message-ID."),
     TEXT("no EERP or NERP", "the partner's receipt is missing", "Its process has not run, or its EERP waits for a session.", "Ask the partner; `waybill call PARTNER` fetches what waits."),
     TEXT("memory is out|out of memory", "memory is out", "Too many connections for the machine, or another program.", "docs/sizing.md; look at the machine."),
-    TEXT("exited with|killed by signal", "the command of an `exec` step failed", "What it printed is in the reason.", "Mend the command, then `waybill retry`."),
+    TEXT("exited with|was ended by signal|was stopped after", "the command of an `exec` step failed", "What it printed is in the reason.", "Mend the command, then `waybill retry`."),
     TEXT("HTTP status", "a server answered with an error", "Of a step `http`: our own application. Of a message: the partner's server.", "The answer's text follows the status; see its log."),
 };
 /* clang-format on */

@@ -223,6 +223,7 @@ enum step_outcome step_exec(struct step_context *c)
     bool in_time;
     struct err err = { 0 };
     pid_t pid = -1;
+    const char *colon;
 
     if (!arguments(c, argv, &err) || (in = input_of(c, &err)) < 0)
         goto failed;
@@ -241,17 +242,16 @@ enum step_outcome step_exec(struct step_context *c)
         (void)snprintf(c->text, sizeof(c->text), "%s exited with 0", argv[0]);
         return STEP_DONE;
     }
+    colon = tail[0] != '\0' ? ": " : "";
     if (!in_time)
-        (void)snprintf(c->text, sizeof(c->text),
-                       "%s was stopped after %llu s (exec.timeout)%s%s", argv[0],
-                       (unsigned long long)(c->step->u.exec.timeout_ms / 1000),
-                       tail[0] != '\0' ? ": " : "", tail);
+        (void)snprintf(c->text, sizeof(c->text), "%s was stopped after %g s (exec.timeout)%s%s",
+                       argv[0], (double)c->step->u.exec.timeout_ms / 1000, colon, tail);
     else if (WIFSIGNALED(status))
-        (void)snprintf(c->text, sizeof(c->text), "%s was ended by signal %d: %s", argv[0],
-                       WTERMSIG(status), tail);
+        (void)snprintf(c->text, sizeof(c->text), "%s was ended by signal %d%s%s", argv[0],
+                       WTERMSIG(status), colon, tail);
     else
-        (void)snprintf(c->text, sizeof(c->text), "%s exited with %d: %s", argv[0],
-                       WEXITSTATUS(status), tail);
+        (void)snprintf(c->text, sizeof(c->text), "%s exited with %d%s%s", argv[0],
+                       WEXITSTATUS(status), colon, tail);
     return STEP_FAILED;
 failed:
     for (int i = 0; i < 2; i++)

@@ -121,6 +121,14 @@ def test_exec_fails_with_its_status_and_last_words(plant, tmp_path):
     retry(plant, d)
 
 
+@pytest.mark.parametrize('end,said', [('exit 3', 'exited with 3'),
+                                      ('kill -9 $$', 'was ended by signal 9')])
+def test_exec_that_printed_nothing_says_no_more_than_how_it_ended(plant, end, said):
+    d = one(Relation(plant, steps=[shell(end)]), 'failed')
+    assert d['reason'].endswith(said), d['reason']
+    assert 'an `exec` step failed' in waybill.run('explain', d['reason']).stdout
+
+
 def test_exec_is_stopped_when_its_time_is_up(plant, tmp_path):
     """With whatever it started."""
     for timeout in '400ms', '3s', '20s':
