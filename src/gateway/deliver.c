@@ -73,10 +73,23 @@ static bool give_name(int dir, const char *directory, const char *tmp, const cha
         *exists = errno == EEXIST;
         return FAIL(err, FAIL_LOCAL, 0, "cannot name '%s/%s': %m", directory, name);
     }
-    if (!replace)
-        (void)unlinkat(dir, tmp, 0);
+    if (!replace && unlinkat(dir, tmp, 0) != 0 && unlinkat(dir, tmp, 0) != 0)
+        return FAIL(err, FAIL_LOCAL, DELIVER_NAMED, "cannot remove '%s/%s': %m", directory,
+                    tmp);
     return fsync(dir) == 0 ||
-           FAIL(err, FAIL_LOCAL, 0, "cannot sync directory '%s': %m", directory);
+           FAIL(err, FAIL_LOCAL, DELIVER_NAMED, "cannot sync directory '%s': %m", directory);
+}
+
+/* What an interrupted run left under that name may be the file that it delivered, under its other
+ * name: it is not written to. */
+static int create(int dir, const char *tmp)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    int fd = open_again(dir, tmp, flags, 0640);
+
+    if (fd < 0 && errno == EEXIST && unlinkat(dir, tmp, 0) == 0)
+        fd = open_again(dir, tmp, flags, 0640);
+    return fd;
 }
 
 static bool deliver(struct gateway *g, int64_t id, struct source *from, const char *directory,
@@ -93,7 +106,7 @@ static bool deliver(struct gateway *g, int64_t id, struct source *from, const ch
         FAIL(err, FAIL_LOCAL, 0, "cannot open directory '%s': %m", directory);
         goto out;
     }
-    fd = open_again(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    fd = create(dir, tmp);
     if (fd < 0) {
         FAIL(err, FAIL_LOCAL, 0, "cannot write into '%s': %m", directory);
         goto out;

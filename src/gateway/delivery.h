@@ -40,7 +40,9 @@ bool delivery_open_now(struct gateway *g, const struct snapshot *sn, struct stor
                        const struct listener *l, struct arena *a, struct payload_writer **out);
 
 /* Writes a payload into a directory under a name that appears only when all is there and synced.
- * replace false: *exists tells that the name was taken. */
+ * replace false: *exists tells that the name was taken. A failure with .wire DELIVER_NAMED came after
+ * the file had its name: it may be there all the same. */
+enum { DELIVER_NAMED = 1 };
 bool deliver_file(struct gateway *g, const struct document *d, char role, const char *directory,
                   const char *name, bool replace, bool *exists, struct err *err);
 /* A part of a document that has several (AS2 with attachments), or all of it. */
@@ -78,7 +80,7 @@ struct step_context {
     size_t part_number, parts; /* from 1; 1 of 1 for documents of one piece */
     int attempts;              /* of this step so far                        */
     int64_t later_ms;          /* set with STEP_LATER: when to go on         */
-    bool maybe_done;           /* ... and that the next run may be a second delivery */
+    bool maybe_done;           /* it or STEP_FAILED: the next run may be a second delivery */
     char text[600];            /* what was done, or why not: for the event   */
     struct arena *arena;
 };

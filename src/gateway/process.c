@@ -143,7 +143,8 @@ static void finish(struct gateway *g, const struct job *j, const struct document
 }
 
 static void end_failed(struct gateway *g, const struct job *j, const struct document *d,
-                       struct execution *x, const struct listener *l, const char *reason)
+                       struct execution *x, const struct listener *l, bool maybe_done,
+                       const char *reason)
 {
     struct store_batch *b = store_batch_new();
     struct err err = { 0 };
@@ -153,6 +154,8 @@ static void end_failed(struct gateway *g, const struct job *j, const struct docu
         x->outcome = "failed";
         x->text = reason;
         store_put_execution(b, x);
+        if (maybe_done)
+            store_set_redelivered(b, d->id);
         keep_step(b, d, j->step);
         if (!store_commit(g->store, b, &err))
             log_event(LOG_ERROR, "store.commit", "what", "an execution", "reason", err.text,
@@ -228,7 +231,7 @@ static void run_steps(struct gateway *g, struct job *j, const struct document *d
             if (cut_short(g))
                 return;
             (void)snprintf(where, sizeof(where), "step %zu (%s)", i + 1, name);
-            end_failed(g, j, d, x, l, arena_printf(a, "%s: %s", where, c.text));
+            end_failed(g, j, d, x, l, c.maybe_done, arena_printf(a, "%s: %s", where, c.text));
             return;
         }
         j->step = (int64_t)i + 1;
@@ -279,7 +282,7 @@ void process_run(struct gateway *g, const struct job *job)
     }
     if (j.step == 0 && l->process->archiving.enabled && !archive_document(g, &d, l, &err)) {
         if (!cut_short(g))
-            end_failed(g, &j, &d, &x, l, err.text);
+            end_failed(g, &j, &d, &x, l, false, err.text);
         goto out;
     }
     run_steps(g, &j, &d, &x, l, &a);

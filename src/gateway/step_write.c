@@ -18,8 +18,8 @@ static void make_safe(char *name)
         name[oftp_utf8_cut(name, strlen(name), 240)] = '\0';
 }
 
-/* Whether the file of that name is this very document, put there by a run that was cut off before
- * it was recorded. Only asked when there was such a run. */
+/* Whether the file of that name is this very document, put there by a run that was cut off or failed
+ * before it was recorded. Only asked when there was such a run. */
 static bool delivered_before(struct step_context *c, const struct document_part *part,
                              const char *name)
 {
@@ -123,6 +123,7 @@ enum step_outcome step_write(struct step_context *c)
 
         document_part(c->d, i, &part);
         if (!write_part(c, &part, &err)) {
+            c->maybe_done = i > 0 || err.wire == DELIVER_NAMED;
             (void)text_copy(c->text, sizeof(c->text), err.text);
             return STEP_FAILED;
         }

@@ -1,0 +1,134 @@
+"""The step `write`, interrupted between naming a file and knowing that it is there for good: the next
+run recognises its own file, writes over nothing that has been delivered, and leaves nothing else."""
+
+import os
+import subprocess
+
+import pytest
+
+import oftp
+import scene
+import waybill
+from scene import Relation, post
+
+# While the file $WRITE_FAULT is there it says what fails: `unlink1` the first removal of a hidden
+# file, `unlink` all, `sync` the sync of a directory named inbox-*.
+FAILING = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int is_on(const char *what)
+{
+    char text[32] = "";
+    const char *path = getenv("WRITE_FAULT");
+    int old = errno;
+    FILE *f = path == NULL ? NULL : fopen(path, "r");
+
+    if (f != NULL) {
+        if (fgets(text, sizeof(text), f) == NULL)
+            text[0] = 0;
+        fclose(f);
+    }
+    errno = old;
+    return strcmp(text, what) == 0;
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+    static int times;
+
+    if (name[0] == '.' && strstr(name, ".tmp") != NULL &&
+        (is_on("unlink") || (is_on("unlink1") && times++ == 0))) {
+        errno = EIO;
+        return -1;
+    }
+    return ((int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat"))(dir, name, flags);
+}
+
+int fsync(int fd)
+{
+    char link[64], path[4096];
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, path, sizeof(path) - 1);
+    path[n < 0 ? 0 : n] = 0;
+    if (strstr(path, "/inbox-") != NULL && strchr(strstr(path, "/inbox-") + 1, '/') == NULL &&
+        is_on("sync")) {
+        errno = EIO;
+        return -1;
+    }
+    return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+}
+'''
+
+
+@pytest.fixture
+def plant(tmp_path):
+    if 'asan' in str(waybill.binary()) or 'tsan' in str(waybill.binary()):
+        pytest.skip('a sanitizer must be the first library')
+    (tmp_path / 'failing.c').write_text(FAILING)
+    library = tmp_path / 'failing.so'
+    subprocess.run(['cc', '-shared', '-fPIC', '-o', library, tmp_path / 'failing.c', '-ldl'],
+                   check=True)
+    flag = tmp_path / 'flag'
+    with waybill.Gateway(tmp_path / 'plant', env={'LD_PRELOAD': str(library),
+                                                  'WRITE_FAULT': str(flag)}) as g:
+        g.flag = flag
+        yield g
+
+
+def named(r):
+    """One name for all, as what recognises a file must not be its number."""
+    return [{'write': {'directory': str(r.inbox), 'name': '{{document.name}}'}}]
+
+
+@pytest.mark.parametrize('what', ['sync', 'unlink'])
+def test_a_file_that_has_its_name_though_the_step_failed_is_recognised(plant, what):
+    r = Relation(plant)
+    scene.apply(plant, r.process_component(steps=named(r)))
+    plant.flag.write_text(what)
+    r.deliver(oftp.File(b'octets', dsn='ONCE'))
+    d = r.wait_document('failed')
+    assert 'step 1 (write)' in d['reason']
+    file = r.inbox / 'ONCE'
+    inode = file.stat().st_ino
+    os.unlink(plant.flag)
+    post(plant, f'/api/v1/documents/{d["id"]}/retry')
+    d = r.wait_document('processed')
+    assert os.listdir(r.inbox) == ['ONCE'] and file.stat().st_ino == inode
+    assert file.read_bytes() == b'octets' and d['redelivered']
+
+
+def test_a_removal_that_fails_once_is_made_again(plant):
+    r = Relation(plant)
+    scene.apply(plant, r.process_component(steps=named(r)))
+    plant.flag.write_text('unlink1')
+    r.deliver(oftp.File(b'octets', dsn='ONCE'))
+    r.wait_document('processed')
+    assert os.listdir(r.inbox) == ['ONCE']
+
+
+def test_what_was_delivered_is_not_written_over_by_the_next_run(plant):
+    """The hidden name that a crash left is another name of the delivered file."""
+    r = Relation(plant)
+    scene.apply(plant, r.process_component(steps=named(r)))
+    plant.flag.write_text('unlink')
+    r.deliver(oftp.File(b'octets', dsn='ONCE'))
+    d = r.wait_document('failed')
+    hidden, = (p for p in r.inbox.iterdir() if p.name.startswith('.'))
+    assert hidden.samefile(r.inbox / 'ONCE')
+    with open(r.inbox / 'ONCE', 'rb') as taken:         # the process that takes it has it open
+        os.unlink(r.inbox / 'ONCE')
+        os.unlink(plant.flag)
+        post(plant, f'/api/v1/documents/{d["id"]}/retry')
+        r.wait_document('processed')
+        assert taken.read() == b'octets' and os.fstat(taken.fileno()).st_nlink == 0
+    assert os.listdir(r.inbox) == ['ONCE']
