@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* A chain is two to four long in practice; a set of authorities some hundreds. */
 enum { CERTIFICATES_MAX = 1000 };
@@ -345,13 +346,11 @@ void pki_fingerprint(const X509 *cert, char text[65])
 
 bool pki_time(const ASN1_TIME *t, int64_t *s)
 {
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days, seconds;
-    bool ok = epoch != NULL && t != NULL && ASN1_TIME_diff(&days, &seconds, epoch, t) == 1;
+    struct tm tm;
+    bool ok = t != NULL && ASN1_TIME_to_tm(t, &tm) == 1;
 
     if (ok)
-        *s = (int64_t)days * 86400 + seconds;
-    ASN1_TIME_free(epoch);
+        *s = timegm(&tm);
     ERR_clear_error();
     return ok;
 }
