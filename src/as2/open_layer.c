@@ -2,13 +2,14 @@
  * is decided by the object itself: smime-type may be missing, and may lie (as2.md 2.1). */
 #include "as2/open_int.h"
 
-#include "base/pipe.h"
-
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <strings.h>
 
-enum { TRAILING_MAX = 64 };
+enum {
+    TRAILING_MAX = 64,
+    BUFFER = 32 * 1024, /* larger blocks make malloc tidy up each time one is given back */
+};
 
 struct layer {
     struct sink sink; /* the first member */
@@ -19,7 +20,8 @@ struct layer {
     enum cms_kind kind;
     bool known;
     struct guard inner;
-    uint8_t buffer[PIPE_BUFFER];
+    uint64_t taken; /* octets of the object */
+    uint8_t buffer[BUFFER];
 };
 
 static bool is_encrypted(const struct layer *l)
@@ -193,6 +195,7 @@ static bool pump(struct layer *l, struct span in, bool last, struct err *err)
 {
     enum flow f = FLOW_OUT;
 
+    l->taken += in.n;
     while (f == FLOW_OUT) {
         struct room room = { l->buffer, sizeof(l->buffer) };
         struct err misplaced;
@@ -231,13 +234,22 @@ static bool layer_end(struct sink *s, struct err *err)
     return guard_end(l->o, &l->inner, err) && content_verdict(l, err);
 }
 
+/* How much of the buffer was ever written, at most: but for inflating no layer makes more of the
+ * octets it takes. It follows from the object's size alone, not from what was in it. */
+static size_t written(const struct layer *l)
+{
+    return l->known && l->kind != CMS_COMPRESSED && l->taken < sizeof(l->buffer)
+               ? (size_t)l->taken
+               : sizeof(l->buffer);
+}
+
 static void layer_free(struct sink *s)
 {
     struct layer *l = (struct layer *)s;
 
     guard_free(&l->inner);
     stage_free(l->stage);
-    OPENSSL_cleanse(l->buffer, sizeof(l->buffer));
+    OPENSSL_cleanse(l->buffer, written(l));
     free(l);
 }
 
@@ -252,10 +264,11 @@ bool open_layer(struct as2_open *o, const struct mime_value *type, struct sink *
                                               .one_layer = true,
                                               .unverified = true,
                                               .trailing_max = TRAILING_MAX };
-    struct layer *l = calloc(1, sizeof(*l));
+    struct layer *l = malloc(sizeof(*l));
 
     if (l == NULL)
         return NO_MEMORY(err);
+    memset(l, 0, offsetof(struct layer, buffer)); /* most of the buffer is never touched */
     l->sink.ops = &ops;
     l->o = o;
     l->announced = mime_param(type, "smime-type");

@@ -42,9 +42,11 @@ static bool add_layer(struct open *op, struct err *err)
 
     if (n == CMS_LAYERS_MAX)
         return REFUSE(err, CMS_FORMAT, "cms: more than %d layers", CMS_LAYERS_MAX);
-    op->between[n].octets = malloc(BETWEEN);
-    if (op->between[n].octets == NULL)
-        return NO_MEMORY(err);
+    if (!op->plain) {
+        op->between[n].octets = malloc(BETWEEN);
+        if (op->between[n].octets == NULL)
+            return NO_MEMORY(err);
+    }
     op->peel[n] = (struct peel) { .o = &op->o,
                                   .layer = &op->opened.layers[n],
                                   .taken = &op->taken,
@@ -121,9 +123,7 @@ static bool decide(struct open *op, bool *moved, struct err *err)
     struct between *b = &op->between[i];
     enum walk_guess guess = walk_guess(span_of(b->octets + b->from, waiting(b)));
 
-    if (op->o.one_layer)
-        guess = GUESS_NO;
-    else if (op->o.want_n > 0)
+    if (op->o.want_n > 0)
         guess = op->opened.n < op->o.want_n ? GUESS_YES : GUESS_NO;
     if (guess == GUESS_SHORT && !op->ended[i])
         return true;
@@ -301,6 +301,8 @@ struct stage *cms_open_new(const struct cms_open_options *o, struct err *err)
     }
     op->opened.base.ops = &open_ops;
     op->o = *o;
+    op->plain =
+        o->one_layer; /* there is nothing to look for in the content: it goes right out */
     if (!add_layer(op, err)) {
         open_free(&op->opened.base);
         return NULL;

@@ -291,7 +291,7 @@ static void take_mdn(struct gateway *g, const struct snapshot *sn, const struct 
 /* ---- one request ------------------------------------------------------------------------------- */
 
 /* Reads so much of the body that a message and an MDN can be told apart. */
-static bool peek(struct http_request *r, uint8_t *buffer, size_t *n, bool *is_mdn,
+static bool peek(struct http_request *r, struct room buffer, size_t *n, bool *is_mdn,
                  struct err *err)
 {
     const char *type = http_header(r, "Content-Type");
@@ -299,12 +299,12 @@ static bool peek(struct http_request *r, uint8_t *buffer, size_t *n, bool *is_md
     size_t got = 1;
 
     *n = 0;
-    *is_mdn = type != NULL && as2_is_mdn(type, span_of(buffer, 0), &more);
-    while (type != NULL && more && got > 0 && *n < PEEK_MAX) {
-        if (!http_body(r, (struct room) { buffer + *n, PEEK_MAX - *n }, &got, err))
+    *is_mdn = type != NULL && as2_is_mdn(type, span_of(buffer.p, 0), &more);
+    while (type != NULL && more && got > 0 && *n < buffer.n) {
+        if (!http_body(r, (struct room) { buffer.p + *n, buffer.n - *n }, &got, err))
             return false;
         *n += got;
-        *is_mdn = as2_is_mdn(type, span_of(buffer, *n), &more);
+        *is_mdn = as2_is_mdn(type, span_of(buffer.p, *n), &more);
     }
     return true;
 }
@@ -381,7 +381,7 @@ static bool in_service(struct gateway *g, struct http_request *r, const struct l
 }
 
 static void route(struct gateway *g, const struct snapshot *sn, struct http_request *r,
-                  struct as2_head *h, uint8_t *buffer)
+                  struct as2_head *h, struct room buffer)
 {
     struct relation rel = relation_of(sn, h);
     const struct as2_side *side = rel.l != NULL         ? &rel.l->as2_from
@@ -403,13 +403,13 @@ static void route(struct gateway *g, const struct snapshot *sn, struct http_requ
         else
             r->close = true;
     } else if (is_mdn) {
-        take_mdn(g, sn, h, r, span_of(buffer, n));
+        take_mdn(g, sn, h, r, span_of(buffer.p, n));
     } else if (rel.l == NULL) {
         refuse_unknown(g, sn, r, h);
     } else if (h->message_id == NULL) {
         as2_refuse(g, r, 400, "Message-ID is missing", NULL, "Message-ID is missing", NULL);
     } else if (in_service(g, r, rel.l)) {
-        as2_take_message(g, sn, rel.l, h, r, span_of(buffer, n));
+        as2_take_message(g, sn, rel.l, h, r, span_of(buffer.p, n));
     }
 }
 
@@ -418,21 +418,23 @@ static void handle(void *context, struct http_request *r)
     struct gateway *g = context;
     struct as2_head h = { 0 };
     struct snapshot *sn;
-    uint8_t *buffer;
+    struct room buffer = { NULL, PEEK_MAX };
     struct err ignored;
 
     if (!http_fits(g, r) || !read_head(g, r, &h))
         return;
     r->body_max = g->rt->as2_server.max_message_size;
-    buffer = malloc(PEEK_MAX);
-    if (buffer == NULL) {
+    if (r->has_length && r->length < PEEK_MAX)
+        buffer.n = (size_t)r->length + 1; /* with one over there is room at the body's end */
+    buffer.p = malloc(buffer.n);
+    if (buffer.p == NULL) {
         (void)!http_answer(r, 503, NULL, "Retry-After: 60\r\n", span_of(NULL, 0), &ignored);
         return;
     }
     sn = gateway_snapshot(g);
     route(g, sn, r, &h, buffer);
     snapshot_put(sn);
-    free(buffer);
+    free(buffer.p);
 }
 
 /* ---- connections -------------------------------------------------------------------------------- */
