@@ -48,7 +48,7 @@ struct log_index {
 static void read_index(const struct store *s, struct log_index *ix)
 {
     uint8_t p[2 * INDEX_HEAD + 4];
-    int fd = openat(s->dir_fd, "waybill.db-shm", O_RDONLY | O_CLOEXEC);
+    int fd = open_file_at(s->dir_fd, "waybill.db-shm", O_RDONLY | O_CLOEXEC, 0);
 
     *ix = (struct log_index) { 0 };
     if (fd < 0)
@@ -145,7 +145,7 @@ static void read_frames(int fd, const uint8_t head[LOG_HEAD], uint8_t *p, size_t
 static bool read_log(const struct store *s, struct log *l, struct err *err)
 {
     uint8_t head[LOG_HEAD], *p = NULL;
-    int fd = openat(s->dir_fd, "waybill.db-wal", O_RDONLY | O_CLOEXEC);
+    int fd = open_file_at(s->dir_fd, "waybill.db-wal", O_RDONLY | O_CLOEXEC, 0);
     uint32_t page;
     bool ok = true;
 
@@ -180,7 +180,7 @@ static bool whole(const struct log_index *ix, const struct log *l)
 
 static bool is_empty_folder(int fd)
 {
-    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int copy = open_file_at(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
     struct dirent *e;
     bool empty = d != NULL;

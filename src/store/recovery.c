@@ -11,12 +11,29 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+/* Interrupted or in pieces: it goes on. */
+static bool write_pid(int fd, const char *pid, size_t n)
+{
+    while (ftruncate(fd, 0) != 0)
+        if (errno != EINTR)
+            return false;
+    for (size_t at = 0; at < n;) {
+        ssize_t k = pwrite(fd, pid + at, n - at, (off_t)at);
+
+        if (k > 0)
+            at += (size_t)k;
+        else if (k == 0 || errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
 bool store_lock_directory(struct store *s, struct err *err)
 {
     char pid[32] = "";
     int n;
 
-    s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    s->lock_fd = open_file_at(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (s->lock_fd < 0)
         return FAIL(err, FAIL_LOCAL, 0, "open its lock: %m");
     if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -28,7 +45,7 @@ bool store_lock_directory(struct store *s, struct err *err)
                     strtol(pid, NULL, 10));
     }
     n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-    if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, pid, (size_t)n, 0) != n)
+    if (!write_pid(s->lock_fd, pid, (size_t)n))
         return FAIL(err, FAIL_LOCAL, 0, "write its lock: %m");
     return true;
 }
@@ -95,7 +112,7 @@ static bool has_raw(struct conn *c, int64_t id, bool *has, struct err *err)
 
 static DIR *open_list(int at, const char *name)
 {
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_file_at(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
     if (d == NULL && fd >= 0)

@@ -181,7 +181,7 @@ static bool make_folder(int at, const char *name, struct err *err)
 
 static bool open_folder(int at, const char *name, int *fd, struct err *err)
 {
-    *fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *fd = open_file_at(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (*fd < 0)
         return FAIL(err, FAIL_LOCAL, 0, "open the folder '%s': %m", name);
     return true;
@@ -190,7 +190,7 @@ static bool open_folder(int at, const char *name, int *fd, struct err *err)
 /* The file is made here so that it and what SQLite puts beside it are for the owner only. */
 static bool make_file(struct store *s, struct err *err)
 {
-    int fd = openat(s->dir_fd, "waybill.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open_file_at(s->dir_fd, "waybill.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return FAIL(err, FAIL_LOCAL, 0, "open '%s/waybill.db': %m", s->directory);

@@ -8,6 +8,8 @@
 #include "store/payload.h"
 #include "store/store.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -250,5 +252,16 @@ void store_test_limit_pages(struct store *s, int pages);
 /* From how many ids on a prefix is not sorted, and how many documents are then looked at in vain
  * before all of its ids are read. */
 extern size_t ids_sort_max, find_misses_max;
+
+/* openat(), made again when a signal interrupted it. */
+static inline int open_file_at(int dir, const char *path, int flags, mode_t mode)
+{
+    int fd;
+
+    do {
+        fd = openat(dir, path, flags, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
 
 #endif
