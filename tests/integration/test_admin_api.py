@@ -13,7 +13,7 @@ import openapi
 import scene
 import waybill
 from oftp import File
-from scene import Relation, post, query
+from scene import Relation, post, query, wait_told
 
 
 def tcp(plant, method, path, *, token=True, headers=None, body=None):
@@ -217,6 +217,8 @@ def test_receipts_page_by_page(plant):
     r = Relation(plant)
     r.deliver(*[File(b'x', dsn=f'RECEIPT-{i}') for i in range(5)])
     r.wait_document('processed', count=5)
+    for d in r.documents():  # a receipt is noted as sent after the document was processed
+        wait_told(plant, d['id'])
     whole = plant.get('/api/v1/receipts?limit=1000')
     ids = [x['id'] for x in whole['receipts']]
     assert len(ids) >= 5 and ids == sorted(ids, reverse=True) and whole['next'] is None
