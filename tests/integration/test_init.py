@@ -64,10 +64,11 @@ def test_the_two_of_a_trial_exchange_documents_by_both_protocols(tmp_path):
             with open(top / 'log', 'wb') as log:
                 processes.append(subprocess.Popen(
                     [waybill.binary(), 'serve', '--config', top / 'waybill.yaml'], stderr=log))
+        for side in sides:
+            waybill.wait_until(lambda: 'serve.ready' in (tmp_path / 'try' / side / 'log').read_text(),
+                               60, f'{side} to be ready')
         for side, peer, oftp2, as2 in ('plant-7', 'acme', '13305', '18080'), (
                 'acme', 'plant-7', '3305', '8080'):
-            waybill.wait_until(lambda: 'serve.ready' in (tmp_path / 'try' / peer / 'log').read_text(),
-                               20, f'{peer} to be ready')
             found = dict(re.findall(r'(oftp2|as2)\.endpoint .*?port=(\d+)',
                                     (tmp_path / 'try' / peer / 'log').read_text()))
             mend(tmp_path / 'try' / side / 'components/all.yaml',
