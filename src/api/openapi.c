@@ -248,9 +248,11 @@ static json_t *components(struct maker *m)
         set(m, schemas, api_schemas[i].name, schema(m, api_schemas[i].fields));
     set(m, o, "schemas", schemas);
     set(m, o, "securitySchemes",
-        json_pack("{s:{s:s,s:s}, s:{s:s,s:s}, s:{s:s,s:s,s:s}}", "token", "type", "http",
+        json_pack("{s:{s:s,s:s}, s:{s:s,s:s}, s:{s:s,s:s,s:s,s:s}}", "token", "type", "http",
                   "scheme", "bearer", "password", "type", "http", "scheme", "basic", "session",
-                  "type", "apiKey", "in", "cookie", "name", "waybill"));
+                  "type", "apiKey", "in", "cookie", "name", "waybill", "description",
+                  "the name goes on with the port of Host, as in waybill-8090, and begins with "
+                  "__Host- over TLS"));
     return o;
 }
 

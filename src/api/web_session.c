@@ -51,20 +51,34 @@ static void hash_of(const char *text, uint8_t hash[SHA256_DIGEST_LENGTH])
     (void)SHA256((const uint8_t *)text, strlen(text), hash);
 }
 
-/* A browser sends a cookie whose name begins with __Host- only back to where it came from over
- * TLS. */
+/* The port the browser speaks to, which may be another one than ours behind a tunnel; "": none. */
+static const char *port_of(const struct api_call *c)
+{
+    const char *host = http_header(c->r, "Host"), *colon = host ? strrchr(host, ':') : NULL;
+    size_t n = colon ? strlen(colon + 1) : 0;
+
+    return n > 0 && n <= 5 && strspn(colon + 1, "0123456789") == n ? colon + 1 : "";
+}
+
+/* Cookies are a host's, whatever the port (RFC 6265 8.5): with the port in its name the consoles of
+ * two runtimes on one host, or behind two tunnels, do not end each other's sessions. A browser sends
+ * a cookie whose name begins with __Host- only back to where it came from over TLS.
+ * NULL: memory is out. */
 static const char *cookie_name(const struct api_call *c)
 {
-    return c->r->tls[0] != '\0' ? "__Host-waybill" : "waybill";
+    const char *port = port_of(c);
+
+    return arena_printf(&c->r->arena, "%swaybill%s%s", c->r->tls[0] != '\0' ? "__Host-" : "",
+                        port[0] != '\0' ? "-" : "", port);
 }
 
 /* Of the Cookie header; NULL: none. */
 static const char *cookie_of(struct api_call *c)
 {
     const char *p = http_header(c->r, "Cookie"), *name = cookie_name(c);
-    size_t n = strlen(name);
+    size_t n = name != NULL ? strlen(name) : 0;
 
-    while (p != NULL && *p != '\0') {
+    while (p != NULL && name != NULL && *p != '\0') {
         p += strspn(p, "; ");
         if (strncmp(p, name, n) == 0 && p[n] == '=')
             return arena_copy(&c->r->arena, span_of(p + n + 1, strcspn(p + n + 1, "; ")));
@@ -177,6 +191,7 @@ bool api_session_begin(struct api_call *c, const struct user *u, struct err *err
 {
     uint8_t octets[2 * ID_OCTETS];
     char cookie[2 * ID_OCTETS + 1];
+    const char *name = cookie_name(c);
     struct web_session s = { .until_ms = net_now_ms() + SESSION_MS,
                              .idle_ms = net_now_ms() + IDLE_MS };
 
@@ -192,11 +207,14 @@ bool api_session_begin(struct api_call *c, const struct user *u, struct err *err
     pthread_mutex_unlock(&c->api->web->lock);
     c->csrf = arena_text(&c->r->arena, s.csrf);
     c->session_ms = net_wall_ms() + SESSION_MS;
-    c->extra = arena_printf(&c->r->arena,
-                            "Set-Cookie: %s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s"
-                            "\r\n",
-                            cookie_name(c), cookie, SESSION_MS / 1000,
-                            c->r->tls[0] != '\0' ? "; Secure" : "");
+    c->extra =
+        name == NULL
+            ? NULL
+            : arena_printf(&c->r->arena,
+                           "Set-Cookie: %s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s"
+                           "\r\n",
+                           name, cookie, SESSION_MS / 1000,
+                           c->r->tls[0] != '\0' ? "; Secure" : "");
     OPENSSL_cleanse(cookie, sizeof(cookie));
     return c->extra != NULL && c->csrf != NULL ? true
                                                : FAIL(err, FAIL_LOCAL, 0, "memory is out");
@@ -204,7 +222,11 @@ bool api_session_begin(struct api_call *c, const struct user *u, struct err *err
 
 void api_session_cookie_gone(struct api_call *c)
 {
-    c->extra = arena_printf(
-        &c->r->arena, "Set-Cookie: %s=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict%s\r\n",
-        cookie_name(c), c->r->tls[0] != '\0' ? "; Secure" : "");
+    const char *name = cookie_name(c);
+
+    c->extra = name == NULL ? NULL
+                            : arena_printf(&c->r->arena,
+                                           "Set-Cookie: %s=; Path=/; Max-Age=0; HttpOnly; "
+                                           "SameSite=Strict%s\r\n",
+                                           name, c->r->tls[0] != '\0' ? "; Secure" : "");
 }

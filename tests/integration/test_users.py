@@ -134,6 +134,23 @@ def test_the_slow_hash_is_not_paid_each_time(plant):
     assert plant.cpu_seconds() - before < 10 * hashed
 
 
+def test_sessions_of_two_consoles_on_one_host_do_not_end_each_other(plant):
+    """Cookies know no ports: 127.0.0.1:8090 and 127.0.0.1:18090 get each other's."""
+    add_user(plant, 'eva', 'viewer')
+    names = {}
+    for host in '127.0.0.1:18090', 'localhost:8090', '[::1]:443', 'localhost', '[::1]':
+        status, headers, _ = tcp(plant, 'POST', '/api/v1/session', {'name': 'eva', 'password': PASSWORD},
+                                 Content_Type='application/json', Host=host)
+        assert status == 200
+        cookie = headers['Set-Cookie'].split(';')[0]
+        names[host] = cookie.split('=')[0]
+        assert tcp(plant, 'GET', '/api/v1/session', Cookie=f'waybill-1=0; {cookie}; waybill-2=1',
+                   Host=host)[0] == 200
+        assert tcp(plant, 'GET', '/api/v1/session', Cookie=cookie, Host='127.0.0.1:7')[0] == 401
+    assert names == {'127.0.0.1:18090': 'waybill-18090', 'localhost:8090': 'waybill-8090',
+                     '[::1]:443': 'waybill-443', 'localhost': 'waybill', '[::1]': 'waybill'}
+
+
 @pytest.mark.parametrize('value', ['Basic', 'Basic ', 'Basic !', 'Basic ====', 'Basic YQ==',
                                    pytest.param('Basic ' + 'A' * 4000, id='long'), 'Bearer', 'Digest x', '', 'Basic Og=='])
 def test_credentials_that_are_none(plant, value):
@@ -147,8 +164,8 @@ def test_a_session_of_the_console(plant):
                                 Content_Type='application/json; charset=utf-8')
     assert status == 200 and (body['user'], body['role']) == ('eve', 'operator')
     cookie = headers['Set-Cookie']
-    assert re.fullmatch(r'waybill=[0-9a-f]{64}; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict',
-                        cookie)
+    assert re.fullmatch(r'waybill-%d=[0-9a-f]{64}; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict'
+                        % plant.admin[1], cookie)
     me, csrf = {'Cookie': 'x=y; ' + cookie.split(';')[0]}, {'X-CSRF-Token': body['csrf']}
     again = tcp(plant, 'GET', '/api/v1/session', **me)[2]
     assert again['csrf'] == body['csrf'] and again['expires'] > '2026'
@@ -285,8 +302,8 @@ def test_the_admin_port_with_tls(gateway, authority):
     status, headers, body = tcp(g, 'POST', '/api/v1/session', {'name': 'zoe', 'password': PASSWORD},
                                 Content_Type='application/json')
     cookie = headers['Set-Cookie']
-    assert re.fullmatch(r'__Host-waybill=[0-9a-f]{64}; Path=/; Max-Age=43200; HttpOnly; '
-                        r'SameSite=Strict; Secure', cookie)
+    assert re.fullmatch(r'__Host-waybill-%d=[0-9a-f]{64}; Path=/; Max-Age=43200; HttpOnly; '
+                        r'SameSite=Strict; Secure' % g.admin[1], cookie)
     assert tcp(g, 'GET', '/api/v1/session', Cookie=cookie.split(';')[0])[2]['user'] == 'zoe'
     plain = http.client.HTTPConnection(*g.admin, timeout=waybill.patient(10))
     with pytest.raises((OSError, http.client.HTTPException)):
