@@ -308,6 +308,22 @@ void opening_failed(struct gateway *g, const struct job *j, const struct documen
         document_failed(g, j, d, l, why);
 }
 
+const struct listener *document_listener(const struct snapshot *sn, const struct document *d)
+{
+    const struct listener *l = snapshot_listener(sn, d->listener == NULL ? "" : d->listener);
+    bool as2 = d->protocol != NULL && strcmp(d->protocol, "as2") == 0;
+
+    return l != NULL && (l->as2 != NULL) == as2 ? l : NULL;
+}
+
+/* Whether a certificate or secret of ours cannot be used: what is wrong with us is no fault of the
+ * partner's. OFTP2 tells so when it looks for its keys. */
+static bool out_of_keys(const struct listener *l)
+{
+    return l->as2 != NULL && (l->as2_from.cfg == NULL || l->as2_from.error != NULL ||
+                              l->as2_to.cfg == NULL || l->as2_to.error != NULL);
+}
+
 void open_run(struct gateway *g, const struct job *j)
 {
     struct snapshot *sn = gateway_snapshot(g);
@@ -321,10 +337,12 @@ void open_run(struct gateway *g, const struct job *j)
         job_later(g, j, err.text);
     else if (!found || d.state != DOC_RECEIVED)
         job_done(g, j);
-    else if ((l = snapshot_listener(sn, d.listener == NULL ? "" : d.listener)) == NULL)
+    else if ((l = document_listener(sn, &d)) == NULL)
         document_failed(g, j, &d, NULL,
-                        "the process that took this document is no longer deployed: deploy it "
-                        "again, then `waybill retry`");
+                        "the process that took this document is no longer deployed, or for the "
+                        "other protocol: deploy it again, then `waybill retry`");
+    else if (out_of_keys(l))
+        opening_failed(g, j, &d, l, l->reason);
     else if (l->as2 != NULL)
         as2_open_run(g, sn, j, &d, l);
     else if (open_document(g, sn, j, &d, l, &a, &err))

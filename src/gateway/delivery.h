@@ -18,6 +18,10 @@ void opening_failed(struct gateway *g, const struct job *j, const struct documen
 void document_failed(struct gateway *g, const struct job *j, const struct document *d,
                      const struct listener *l, const char *reason);
 
+/* The process that took the document, as it is deployed now; NULL: it is not, or is for the other
+ * protocol: what is agreed there would neither decrypt nor verify this document. Borrowed from sn. */
+const struct listener *document_listener(const struct snapshot *sn, const struct document *d);
+
 /* Gives a document's opened octets to one that is to be sent. Records are given one by one when
  * it is sent again (gateway_send.again). */
 bool send_copy(struct gateway *g, const struct document *d, struct gateway_outgoing *o,

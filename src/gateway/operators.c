@@ -182,7 +182,7 @@ static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char
     bool ok = operator_load(g, id, &a, &d, err), relayed;
 
     if (ok)
-        l = snapshot_listener(sn, d.listener == NULL ? "" : d.listener);
+        l = document_listener(sn, &d);
     relayed = ok && relay_inbound(&d) && d.state == DOC_PROCESSING;
     if (relayed && positive)
         ok = FAIL(err, FAIL_LOCAL, 409,
