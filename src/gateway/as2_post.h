@@ -8,6 +8,8 @@ enum { POST_ANSWER_MAX = AS2_MDN_MAX, RETRY_AFTER_MAX_S = 3600 };
 
 void post_message(struct gateway *g, const struct snapshot *sn, const struct job *j);
 void post_mdn(struct gateway *g, const struct snapshot *sn, const struct job *j);
+/* What waits to be posted to this partner need not wait for its time. */
+void post_now(struct gateway *g, const struct partner *p);
 
 /* What becomes of an attempt: the matrix of as2.md 6.3. */
 enum post_verdict {

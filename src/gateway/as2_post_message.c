@@ -425,6 +425,13 @@ static void post(struct posting *x)
     judged(x, &o);
 }
 
+/* What waits for an MDN is with the partner: its time is left to it. */
+void post_now(struct gateway *g, const struct partner *p)
+{
+    (void)store_hurry_jobs(g->store, 1u << JOB_POST | 1u << JOB_MDN, p->as2.id, STEP_AWAIT,
+                           net_wall_ms());
+}
+
 void post_message(struct gateway *g, const struct snapshot *sn, const struct job *j)
 {
     struct posting x = { .g = g, .sn = sn, .j = j };

@@ -1,6 +1,6 @@
 /* The client: calls partners that have something waiting, polls on their schedules, backs off
  * after failures, and tells which receipts are overdue. oftp2.md 14.3. */
-#include "gateway/as2_int.h"
+#include "gateway/as2_post.h"
 #include "gateway/as2_restart.h"
 #include "gateway/certificates.h"
 #include "gateway/relay.h"
@@ -583,8 +583,7 @@ bool gateway_call(struct gateway *g, const char *partner, struct err *err)
     if (ok && calls)
         call_now(g, p, id);
     if (ok && posts)
-        (void)store_hurry_jobs(g->store, 1u << JOB_POST | 1u << JOB_MDN, p->as2.id,
-                               net_wall_ms());
+        post_now(g, p);
     snapshot_put(sn);
     return ok;
 }

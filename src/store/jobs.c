@@ -31,7 +31,7 @@ struct group {
 struct open_job {
     struct tree_node by_id, by_due, by_ready;
     struct group *group;
-    int64_t not_before_ms, since_ms;
+    int64_t not_before_ms, since_ms, step;
     struct open_job *older, *younger; /* of its kind */
 };
 
@@ -229,6 +229,7 @@ static struct open_job *make(struct job_index *ix, const struct job *j)
     open->by_id.id = open->by_due.id = open->by_ready.id = j->id;
     open->not_before_ms = steady_time(&ix->clock, j->not_before_ms);
     open->since_ms = store_clock_ms();
+    open->step = j->step;
     open->group = group_of(ix, j->kind, j->own, j->peer);
     if (open->group != NULL)
         return open;
@@ -320,6 +321,7 @@ bool job_index_load(struct job_index *ix, struct conn *c, struct err *err)
             .own = (const char *)sqlite3_column_text(q.st, 2),
             .peer = (const char *)sqlite3_column_text(q.st, 3),
             .not_before_ms = col_int(&q, 4),
+            .step = col_int(&q, 7),
         };
         int64_t last = col_int(&q, 6), now = store_clock_ms();
         struct open_job *j;
@@ -478,7 +480,8 @@ void store_hold_job(struct store *s, int64_t job_id, int64_t until_ms)
     pthread_mutex_unlock(&ix->lock);
 }
 
-size_t store_hurry_jobs(struct store *s, unsigned kinds, const char *peer, int64_t now_ms)
+size_t store_hurry_jobs(struct store *s, unsigned kinds, const char *peer, int64_t but_step,
+                        int64_t now_ms)
 {
     struct job_index *ix = s->jobs;
     struct tree_node *n;
@@ -490,7 +493,7 @@ size_t store_hurry_jobs(struct store *s, unsigned kinds, const char *peer, int64
         struct open_job *j = job_of(n, offsetof(struct open_job, by_id));
 
         if (((kinds >> j->group->kind) & 1) == 0 || !same(j->group->peer, peer) ||
-            j->not_before_ms <= now_ms || j->by_due.key != j->not_before_ms)
+            j->step == but_step || j->not_before_ms <= now_ms || j->by_due.key != j->not_before_ms)
             continue; /* a lease is another time than its own */
         j->not_before_ms = now_ms;
         set_due(j, now_ms);

@@ -302,7 +302,7 @@ const char *const query_text[QUERIES] = {
     [Q_JOBS] = "SELECT " JOB_COLUMNS " FROM job ORDER BY id",
     [Q_JOBS_OF] = "SELECT " JOB_COLUMNS " FROM job WHERE document_id = ?1 ORDER BY id",
     [Q_OPEN_JOBS] = "SELECT job.id, kind, job.own, job.peer, not_before_ms,"
-                    " created_ms, max(created_ms, changed_ms)"
+                    " created_ms, max(created_ms, changed_ms), step"
                     " FROM job LEFT JOIN document ON document.id = document_id"
                     " ORDER BY job.id",
     [Q_FILES_BETWEEN] = "SELECT id, raw_kind, opened_kind FROM document"

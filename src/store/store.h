@@ -311,9 +311,10 @@ void store_release_job(struct store *s, int64_t job_id);
 /* The lease ends at until_ms instead: renews it, or keeps a job that failed from being taken again
  * at once. Nothing is written; a runtime that ends forgets it. */
 void store_hold_job(struct store *s, int64_t job_id, int64_t until_ms);
-/* Jobs of kinds for this peer that wait for their time and that nobody holds are due at now_ms. How
- * many. Nothing is written. */
-size_t store_hurry_jobs(struct store *s, unsigned kinds, const char *peer, int64_t now_ms);
+/* Jobs of kinds for this peer that wait for their time and that nobody holds are due at now_ms, but for
+ * those whose .step is but_step. How many. Nothing is written. */
+size_t store_hurry_jobs(struct store *s, unsigned kinds, const char *peer, int64_t but_step,
+                        int64_t now_ms);
 /* Pairs (own, peer) that have jobs of one of kinds: .own, .peer and the earliest .not_before_ms
  * are set. Jobs not due yet are listed too; a leased job is due when its lease ends. */
 MUST_CHECK bool store_job_pairs(struct store *s, unsigned kinds, struct arena *a,

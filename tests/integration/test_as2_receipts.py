@@ -176,6 +176,17 @@ def test_what_is_overdue_can_be_sent_again_by_hand(plant):
         assert first.raw == second.raw
 
 
+def test_a_call_does_not_end_the_wait_for_an_mdn(plant):
+    """What the partner has already is neither posted again nor overdue before its time."""
+    with Waiting(plant, receipt_timeout='1h', receipt_resends=0) as p:
+        number, got = p.sent()
+        scene.post(plant, f'/api/v1/partners/{p.name}/call', 202)
+        p.still(number, 'sent', 0.6)
+        p.deliver(got)
+        p.wait(number, 'acknowledged')
+        assert len(p.requests()) == 1
+
+
 def test_an_mdn_that_comes_again_is_answered_and_ignored(plant):
     """AS2-C103."""
     with Waiting(plant) as p:

@@ -179,13 +179,23 @@ static void jobs_of_a_peer_are_hurried_unless_somebody_holds_them(void **state)
     j.not_before_ms = 0;
     put_job(f, j);
     assert_int_equal(take_any(f, BIT(JOB_POST), 200), 4);
-    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_MDN), "ACME", 200), 0);
+    j.id = 5;
+    j.not_before_ms = 90000;
+    j.step = 1;
+    put_job(f, j);
+    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_MDN), "ACME", 1, 200), 0);
     assert_int_equal(take_any(f, BIT(JOB_POST), 200), 0);
-    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_POST), "ACME", 200), 2);
+    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_POST), "ACME", 1, 200), 2);
     assert_int_equal(take_any(f, BIT(JOB_POST), 200), 1);
     assert_int_equal(take_any(f, BIT(JOB_POST), 200), 2);
     assert_int_equal(take_any(f, BIT(JOB_POST), 200), 0);
-    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_POST), "ACME", 300), 0);
+    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_POST), "ACME", 1, 300), 0);
+    fixture_reopen(f); /* nor one that is left from an earlier run */
+    assert_int_equal(store_hurry_jobs(f->s, BIT(JOB_POST), "ACME", 1, 300), 2);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 300), 1);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 300), 2);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 300), 4);
+    assert_int_equal(take_any(f, BIT(JOB_POST), 300), 0);
 }
 
 static void leases_are_void_after_a_restart(void **state)
