@@ -33,6 +33,9 @@ enum step_outcome step_for_parts(struct step_context *c,
         o = run(c);
         c->d = whole;
     }
+    /* The next run begins with the first part, which was taken. */
+    if (o == STEP_FAILED && c->part_number > 1)
+        c->maybe_done = true;
     return o;
 }
 
@@ -52,7 +55,7 @@ static enum step_outcome run_step(struct step_context *c)
 }
 
 /* Marks the document as being processed before anything leaves the house: a crash from here on
- * makes the next run a redelivery. */
+ * makes the next run a redelivery. What may have been done once stays so for every further run. */
 static bool start(struct gateway *g, struct document *d, struct execution *x, bool again,
                   struct err *err)
 {
@@ -67,7 +70,7 @@ static bool start(struct gateway *g, struct document *d, struct execution *x, bo
     x->document_id = d->id;
     x->started_ms = now;
     x->process = d->listener;
-    x->redelivered = again || asked;
+    x->redelivered = again || asked || d->redelivered;
     if (x->redelivered)
         store_set_redelivered(b, d->id);
     store_put_execution(b, x);

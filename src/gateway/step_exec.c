@@ -242,6 +242,8 @@ enum step_outcome step_exec(struct step_context *c)
         (void)snprintf(c->text, sizeof(c->text), "%s exited with 0", argv[0]);
         return STEP_DONE;
     }
+    /* What was stopped in the middle has not said that it did nothing. */
+    c->maybe_done = !in_time || WIFSIGNALED(status);
     colon = tail[0] != '\0' ? ": " : "";
     if (!in_time)
         (void)snprintf(c->text, sizeof(c->text), "%s was stopped after %g s (exec.timeout)%s%s",

@@ -112,11 +112,11 @@ enum step_outcome step_http(struct step_context *c)
     else
         (void)snprintf(c->text, sizeof(c->text), "%s %s: %s", call.method,
                        url == NULL ? "" : url, err.text);
+    /* Without an answer nobody knows what the other side did with it. */
+    c->maybe_done = (!answered && body.at > body.from) || c->part_number > 1;
     if ((answered && final_status(reply.status)) ||
         (uint32_t)c->attempts >= c->step->u.http.retries)
         return STEP_FAILED;
-    /* Without an answer nobody knows what the other side did with it. */
-    c->maybe_done = (!answered && body.at > body.from) || c->part_number > 1;
     c->later_ms = net_wall_ms() + (int64_t)c->step->u.http.retry_delay_ms;
     return STEP_LATER;
 }

@@ -6,6 +6,7 @@ import pytest
 
 import as2
 import as2_scene
+import scene
 from as2_scene import Relation
 from web import Web
 
@@ -53,3 +54,26 @@ def test_when_the_second_part_fails_both_are_given_again_and_marked(shared_gatew
         r.wait_document('processed')
     got = [(h['X-Waybill-Part'], h['X-Waybill-Redelivered']) for _, _, h, _ in web.requests]
     assert got == [('1/2', 'false'), ('2/2', 'false'), ('1/2', 'true'), ('2/2', 'true')]
+
+
+def test_when_a_part_fails_for_good_the_run_asked_for_is_marked(shared_gateway, tmp_path):
+    """By the answer of a server, and by what a program says; the first part was taken before."""
+    with Web(200, 400, 200) as web:
+        r = Relation(shared_gateway, steps=[{'http': {'url': web.url}}])
+        r.exchange(two_parts(r, b'<a/>', b'b'))
+        d = r.wait_document('failed')
+        scene.post(shared_gateway, f'/api/v1/documents/{d["id"]}/retry')
+        d = r.wait_document('processed')
+    got = [(h['X-Waybill-Part'], h['X-Waybill-Redelivered']) for _, _, h, _ in web.requests]
+    assert got == [('1/2', 'false'), ('2/2', 'false'), ('1/2', 'true'), ('2/2', 'true')]
+    assert d['redelivered'] and d['executions'][-1]['redelivered']
+    r = Relation(shared_gateway, steps=[{'exec': {'command': ['/bin/sh', '-c', (
+        f'echo $WAYBILL_PART $WAYBILL_EXECUTION_REDELIVERED >> {tmp_path}/runs; '
+        f'test $WAYBILL_PART = 1 -o -e {tmp_path}/go')]}}])
+    r.exchange(two_parts(r, b'<a/>', b'b'))
+    d = r.wait_document('failed')
+    (tmp_path / 'go').touch()
+    scene.post(shared_gateway, f'/api/v1/documents/{d["id"]}/retry')
+    r.wait_document('processed')
+    assert (tmp_path / 'runs').read_text().split('\n') == [
+        '1 false', '2 false', '1 true', '2 true', '']

@@ -368,3 +368,28 @@ def test_interrupted_runs_are_marked_as_redelivered(gateway, tmp_path):
         me.run()
         assert [x.name for x in me.responses] == ['EERP']
 
+
+
+def test_what_may_have_been_done_before_it_failed_is_marked(plant, tmp_path):
+    """A program that was stopped has not said that it did nothing, nor has a server without an answer;
+    one that says that it failed has. The mark stays until the document is done with."""
+    r = Relation(plant, steps=[shell(
+        f'echo $WAYBILL_EXECUTION_REDELIVERED >> {tmp_path}/runs; '
+        f'case $(wc -l < {tmp_path}/runs) in 1|3) exit 1;; 2) kill -9 $$;; esac')])
+    d = one(r, 'failed')
+    for state in 'failed', 'failed', 'processed':
+        runs = len(d['executions'])
+        post(plant, f'/api/v1/documents/{d["id"]}/retry')
+        d = waybill.wait_until(lambda: (lambda x: x if len(x['executions']) > runs and
+                                        x['state'] == state and not x['jobs'] else None)(
+                                            scene.document(plant, d['id'])), 30)
+    assert (tmp_path / 'runs').read_text().split() == ['false', 'false', 'true', 'true']
+    assert [x['redelivered'] for x in d['executions']] == [False, False, True, True]
+
+
+def test_a_request_without_an_answer_that_failed_is_marked_when_it_is_made_again(plant):
+    with Web(None, 200) as web:
+        r = Relation(plant, steps=[{'http': {'url': web.url, 'retries': 0}}])
+        d = one(r, 'failed', data=b'octets that were sent')
+        retry(plant, d)
+    assert [h['X-Waybill-Redelivered'] for _, _, h, _ in web.requests] == ['false', 'true']

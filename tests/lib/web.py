@@ -5,7 +5,7 @@ import threading
 
 
 class Web:
-    """A web server that answers with the statuses given, the last one for ever."""
+    """A web server that answers with the statuses given, the last one for ever; None: it hangs up."""
 
     def __init__(self, *statuses):
         self.statuses, self.requests = list(statuses), []
@@ -18,6 +18,9 @@ class Web:
                 body = self.rfile.read(int(self.headers['Content-Length']))
                 web.requests.append((self.command, self.path, dict(self.headers), body))
                 status = web.statuses.pop(0) if len(web.statuses) > 1 else web.statuses[0]
+                if status is None:
+                    self.close_connection = True
+                    return
                 text = b'it says why'
                 self.send_response(status)
                 self.send_header('Content-Length', str(len(text)))
