@@ -493,7 +493,8 @@ size_t store_hurry_jobs(struct store *s, unsigned kinds, const char *peer, int64
         struct open_job *j = job_of(n, offsetof(struct open_job, by_id));
 
         if (((kinds >> j->group->kind) & 1) == 0 || !same(j->group->peer, peer) ||
-            j->step == but_step || j->not_before_ms <= now_ms || j->by_due.key != j->not_before_ms)
+            j->step == but_step || j->not_before_ms <= now_ms ||
+            j->by_due.key != j->not_before_ms)
             continue; /* a lease is another time than its own */
         j->not_before_ms = now_ms;
         set_due(j, now_ms);

@@ -5,7 +5,9 @@
  *   2. A failed sync is final. The kernel may have dropped the pages already, so a second try
  *      would succeed and lie.
  *   3. A writer that failed stays failed. Its file is removed, or cut to what is referred to: a
- *      transfer that filled the disk must not keep it full. */
+ *      transfer that filled the disk must not keep it full.
+ *   4. After a sync of the store's own file that failed nobody knows what it refers to until it is
+ *      opened anew: no file is begun, cut or removed any more. */
 #include "store/store_int.h"
 
 #include <assert.h>
@@ -110,6 +112,7 @@ static bool open_file(struct payload_writer *w, struct err *err)
 {
     if (!know_folder(w->s, w->id, w->path))
         return fail(w, "make the folder of", err);
+    files_keep(w->s, w->path);
     w->fd = open_again(w->s->payload_fd, w->path, O_RDWR | O_CREAT | O_EXCL, 0600);
     /* A new file, never the old one cut: a backup may hold a link to that. */
     if (w->fd < 0 && errno == EEXIST) {
@@ -181,8 +184,14 @@ static bool flush(struct payload_writer *w, struct err *err)
 static struct payload_writer *writer_new(struct store *s, int64_t document_id, char role,
                                          struct err *err)
 {
-    struct payload_writer *w = malloc(sizeof(*w));
+    struct payload_writer *w;
 
+    if (store_failed(s)) {
+        FAIL(err, FAIL_LOCAL, 0,
+             "the disk failed to sync: nothing more is stored until Waybill is restarted");
+        return NULL;
+    }
+    w = malloc(sizeof(*w));
     if (w == NULL) {
         FAIL(err, FAIL_LOCAL, 0, "memory is out");
         return NULL;

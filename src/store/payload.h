@@ -39,6 +39,7 @@ enum {
  * once when resumed). role: 'r' raw, 'o' opened, 'x' the record index of a raw one. */
 struct payload_writer;
 
+/* This and the next: false also once store_failed(). */
 MUST_CHECK bool payload_create(struct store *s, int64_t document_id, char role,
                                struct payload_writer **out, struct err *err);
 /* Goes on with a file kept from before, cut to `size` octets first. */
@@ -79,7 +80,8 @@ int payload_fd(const struct payload_reader *r);
 struct span payload_row(const struct payload_reader *r);
 void payload_reader_free(struct payload_reader *r);
 
-/* Removes a file payload and its index, if any; row payloads go with the row. */
+/* Removes a file payload and its index, if any; row payloads go with the row. Once store_failed() it
+ * does nothing: a commit that failed may be found to have happened, else the next start sweeps up. */
 void payload_remove(struct store *s, const struct payload_ref *ref);
 
 /* Removes the files of a document's payloads, as d names them, and of its index. */

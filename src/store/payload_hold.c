@@ -68,6 +68,8 @@ void files_unlink(struct store *s, const char *path)
     struct file_hold *h = s->hold;
     struct held_file *f;
 
+    if (store_failed(s))
+        return;
     pthread_mutex_lock(&h->lock);
     if (!h->held) {
         pthread_mutex_unlock(&h->lock);
@@ -80,6 +82,23 @@ void files_unlink(struct store *s, const char *path)
         f->next = h->files;
         h->files = f;
     } else {
+        free(f);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+void files_keep(struct store *s, const char *path)
+{
+    struct file_hold *h = s->hold;
+    struct held_file **at = &h->files, *f;
+
+    pthread_mutex_lock(&h->lock);
+    while ((f = *at) != NULL) {
+        if (strcmp(f->path, path) != 0) {
+            at = &f->next;
+            continue;
+        }
+        *at = f->next;
         free(f);
     }
     pthread_mutex_unlock(&h->lock);

@@ -238,6 +238,8 @@ MUST_CHECK bool files_hold(struct store *s); /* false: it is held already */
 void files_release(struct store *s);
 /* Removes a file of the payload folder, now or then. */
 void files_unlink(struct store *s, const char *path);
+/* A file of this name is about to be made: it is not removed any more. */
+void files_keep(struct store *s, const char *path);
 /* Waits until files may be taken away, and removes this one. */
 void files_make_way(struct store *s, const char *path);
 

@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -409,6 +410,67 @@ static void a_transaction_goes_to_the_log_in_few_writes(void **state)
     arena_free(&a);
 }
 
+static bool is_there(struct fixture *f, int64_t id)
+{
+    struct document d;
+    bool found;
+
+    assert_ok(f, store_get_document(f->s, id, &f->a, &d, &found, &f->err));
+    return found;
+}
+
+/* Whether a document that was refused by a failed sync is there after all shows at the next start: its
+ * file must be what it was, then. */
+static void after_a_failed_sync_payloads_stay_as_they_are(void **state)
+{
+    struct fixture *f = *state;
+    struct document d = simple_document(1, DOC_RECEIVED);
+    struct store_batch *b = store_batch_new();
+    struct payload_writer *w = NULL, *next = NULL;
+    struct payload_reader *r;
+    struct fixture after;
+    char command[1000];
+    uint8_t octets[3 * PAYLOAD_ROW_MAX];
+    size_t n;
+
+    put(f, 100);
+    fill(octets, sizeof(octets), 0);
+    assert_ok(f, payload_create(f->s, 1, 'r', &w, &f->err));
+    assert_ok(f, payload_write(w, span_of(octets, sizeof(octets)), &f->err));
+    assert_ok(f, payload_finish(w, b, &d.raw, &f->err));
+    store_put_document(b, &d);
+    flaky.syncs_fail = true;
+    assert_false(store_commit(f->s, b, &f->err));
+    assert_true(store_failed(f->s));
+    payload_remove(f->s, &d.raw);
+    payload_remove_all(f->s, &d);
+    assert_true(file_exists(f, "payload/000/000/1.raw"));
+    /* Nor is it made anew, with other octets. */
+    assert_false(payload_create(f->s, 1, 'r', &next, &f->err));
+    assert_false(payload_resume(f->s, 1, 'r', &d.raw, 10, &next, &f->err));
+    assert_int_equal(f->err.kind, FAIL_LOCAL);
+    payload_writer_free(w);
+    store_batch_free(b);
+    flaky.syncs_fail = false;
+    /* As after a crash: the index of the log is gone, and with it where it ends. */
+    (void)snprintf(command, sizeof(command), "cp -r %s %s.copy && rm -f %s.copy/waybill.db-shm",
+                   f->dir, f->dir, f->dir);
+    assert_int_equal(system(command), 0);
+    (void)snprintf(command, sizeof(command), "%s.copy", f->dir);
+    after = (struct fixture) { .s = open_at(command) };
+    assert_true(is_there(&after, 100) && is_there(&after, 1));
+    d = get_document(&after, 1);
+    assert_ok(&after, payload_open(after.s, 1, 'r', &d.raw, &r, &after.err));
+    assert_ok(&after,
+              payload_read(r, sizeof(octets) - 1, (struct room) { octets, 1 }, &n, &after.err));
+    assert_int_equal(n, 1);
+    payload_reader_free(r);
+    store_close(after.s);
+    arena_free(&after.a);
+    (void)snprintf(command, sizeof(command), "rm -r %s.copy", f->dir);
+    assert_int_equal(system(command), 0);
+}
+
 static void count_failure(void *context, const struct err *err)
 {
     assert_int_equal(err->kind, FAIL_LOCAL);
@@ -422,15 +484,6 @@ static void put_soon(struct fixture *f, int64_t id, _Atomic int *failures)
 
     store_put_document(b, &d);
     store_commit_soon(f->s, b, count_failure, failures);
-}
-
-static bool is_there(struct fixture *f, int64_t id)
-{
-    struct document d;
-    bool found;
-
-    assert_ok(f, store_get_document(f->s, id, &f->a, &d, &found, &f->err));
-    return found;
 }
 
 static void what_can_wait_goes_with_the_next_commit_or_by_itself(void **state)
@@ -489,6 +542,8 @@ int main(void)
             after_a_failed_sync_nothing_is_stored_until_it_is_opened_anew, flaky_setup,
             flaky_teardown),
         cmocka_unit_test_setup_teardown(a_transaction_goes_to_the_log_in_few_writes,
+                                        flaky_setup, flaky_teardown),
+        cmocka_unit_test_setup_teardown(after_a_failed_sync_payloads_stay_as_they_are,
                                         flaky_setup, flaky_teardown),
         cmocka_unit_test_setup_teardown(what_could_wait_and_failed_is_told, flaky_setup,
                                         flaky_teardown),

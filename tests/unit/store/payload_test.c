@@ -280,6 +280,26 @@ static void a_file_cut_short_is_noticed(void **state)
     payload_reader_free(r);
 }
 
+/* What is removed while a backup is made goes at its end, but not what has come in its place. */
+static void a_file_made_anew_during_a_backup_outlives_it(void **state)
+{
+    struct fixture *f = *state;
+    const struct payload_ref old = { PAYLOAD_FILE, 1, "000/000/7.raw" };
+    struct payload_writer *w;
+    struct payload_ref ref;
+    uint8_t octets[2 * PAYLOAD_ROW_MAX];
+
+    fill(octets, sizeof(octets), 0);
+    assert_true(files_hold(f->s));
+    payload_remove(f->s, &old); /* with an index that it did not have */
+    assert_ok(f, payload_create(f->s, 7, 'x', &w, &f->err));
+    assert_ok(f, payload_write(w, span_of(octets, sizeof(octets)), &f->err));
+    assert_ok(f, payload_checkpoint(w, &ref, &f->err));
+    payload_writer_free(w);
+    files_release(f->s);
+    assert_true(file_exists(f, "payload/000/000/7.idx"));
+}
+
 /* ---- failing calls ------------------------------------------------------------------------ */
 
 static const struct fs_ops *real_fs;
@@ -642,6 +662,7 @@ int main(void)
         STORE_TEST(removing_takes_the_index_along_and_readers_finish),
         STORE_TEST(a_file_cut_short_is_noticed),
         STORE_TEST(whichever_call_fails_all_or_nothing_is_referred_to),
+        STORE_TEST(a_file_made_anew_during_a_backup_outlives_it),
         STORE_TEST(a_failed_writer_stays_failed),
     };
 
