@@ -649,6 +649,19 @@ static bool answer_expected(const struct listener *l, const struct document *d)
                                  l->process->acknowledge == ACK_PROCESSED);
 }
 
+/* The counts of the EFID, or, when these are right, a record that is not. */
+static void why_not(const struct incoming *in, const struct oftp_efid *efid, char *text,
+                    size_t cap)
+{
+    if (efid->ucnt != in->d.progress || efid->rcnt != in->d.records)
+        (void)snprintf(text, cap, "EFID says %llu octets, %llu records; %llu, %llu came",
+                       (unsigned long long)efid->ucnt, (unsigned long long)efid->rcnt,
+                       (unsigned long long)in->d.progress, (unsigned long long)in->d.records);
+    else
+        (void)snprintf(text, cap, "a record is %s the %u octets of SFIDLRECL, or has no end",
+                       in->sfid.fmt == 'F' ? "not of" : "longer than", in->sfid.lrecl);
+}
+
 bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *err)
 {
     struct incoming *in = s->in;
@@ -661,10 +674,7 @@ bool incoming_end(struct session *s, const struct oftp_event *ev, struct err *er
     if (in == NULL)
         return true;
     if (ev->reason != 0) {
-        (void)snprintf(text, sizeof(text),
-                       "EFID says %llu octets, %llu records; %llu, %llu came",
-                       (unsigned long long)ev->efid->ucnt, (unsigned long long)ev->efid->rcnt,
-                       (unsigned long long)in->d.progress, (unsigned long long)in->d.records);
+        why_not(in, ev->efid, text, sizeof(text));
         return end_refused(s, ev->reason, text, err);
     }
     sn = gateway_snapshot(s->g);
