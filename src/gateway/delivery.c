@@ -265,7 +265,6 @@ static void refuse_document(struct gateway *g, const struct job *j, const struct
                             const struct listener *l, const struct err *why)
 {
     struct store_batch *b = store_batch_new();
-    struct err err = { 0 };
     int64_t now = net_wall_ms();
     int cause = why->wire == 0 ? NERP_PROCESSING : why->wire & ~NERP_UNTOLD;
     int reason = (why->wire & NERP_UNTOLD) != 0 ? NERP_DECRYPTION : cause;
@@ -280,20 +279,15 @@ static void refuse_document(struct gateway *g, const struct job *j, const struct
     atomic_fetch_add(&g->n.refused, 1);
     gateway_count_document(g, d->listener, true);
     gateway_listener_error(g, d->listener, why->text);
-    if (b == NULL)
-        return;
-    store_set_state(b, d->id, DOC_BIT(DOC_RECEIVED), DOC_REFUSED, now, "refused", why->text,
-                    why->text);
-    store_end_job(b, j->id);
-    if (l->process->acknowledge != ACK_NONE)
-        /* One text for all failures of a kind: padding and key must not be told apart. */
-        receipt_plan(g, b, d, reason, oftp_nerp_text(reason), now);
-    if (!store_commit(g->store, b, &err)) {
-        log_event(LOG_ERROR, "store.commit", "what", "a refused document", "reason", err.text,
-                  NULL);
-        store_release_job(g->store, j->id);
+    if (b != NULL) {
+        store_set_state(b, d->id, DOC_BIT(DOC_RECEIVED), DOC_REFUSED, now, "refused", why->text,
+                        why->text);
+        store_end_job(b, j->id);
+        if (l->process->acknowledge != ACK_NONE)
+            /* One text for all failures of a kind: padding and key must not be told apart. */
+            receipt_plan(g, b, d, reason, oftp_nerp_text(reason), now);
     }
-    store_batch_free(b);
+    (void)job_commit(g, b, j, "a refused document");
 }
 
 /* A full disk passes; a NERP or a failed document would be for ever. */

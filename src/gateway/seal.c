@@ -155,19 +155,16 @@ static void fail_sealing(struct gateway *g, const struct job *j, const struct do
                          const char *reason)
 {
     struct store_batch *b = store_batch_new();
-    struct err err = { 0 };
 
     log_event(LOG_ERROR, "document.seal", "document", log_num(d->id), "partner", d->partner,
               "reason", reason, "look_at", "`waybill retry` once it is mended", NULL);
     atomic_fetch_add(&g->n.failed, 1);
-    if (b == NULL)
-        return;
-    store_set_state(b, d->id, DOC_BIT(DOC_QUEUED), DOC_FAILED, net_wall_ms(), "failed", reason,
-                    reason);
-    store_end_job(b, j->id);
-    if (!store_commit(g->store, b, &err))
-        store_release_job(g->store, j->id);
-    store_batch_free(b);
+    if (b != NULL) {
+        store_set_state(b, d->id, DOC_BIT(DOC_QUEUED), DOC_FAILED, net_wall_ms(), "failed",
+                        reason, reason);
+        store_end_job(b, j->id);
+    }
+    (void)job_commit(g, b, j, "a document that cannot be sealed");
 }
 
 void seal_run(struct gateway *g, const struct job *j)

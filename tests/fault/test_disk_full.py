@@ -139,6 +139,25 @@ def test_full_to_the_last_octet_nothing_acknowledged_is_lost(disk, plant):
         assert r.wait_document('processed', count=len(mine))
 
 
+def test_what_cannot_be_sealed_nor_failed_on_a_full_disk_waits(disk, gateway, tmp_path):
+    """It is tried again every ten seconds, not without end, and goes out once there is space."""
+    plant = gateway('plant-7', settings={'runtime': {'workers': 1}})
+    go = tmp_path / 'go'
+    busy = scene.Relation(plant, steps=[{'exec': {'command': [
+        '/bin/sh', '-c', f'touch {tmp_path}/busy; while ! test -e {go}; do sleep 0.1; done']}}])
+    busy.deliver(oftp.File(b'keeps the only worker', dsn='BUSY'))
+    waybill.wait_until((tmp_path / 'busy').exists, 20)
+    r = scene.Relation(plant, send={'compressed': True})
+    number = r.send(b'waits to be sealed')
+    assert scene.document(plant, number)['state'] == 'queued'
+    disk.fill()
+    go.touch()
+    waybill.wait_until(lambda: plant.log_lines('document.seal'), 20)
+    scene.settled(lambda: len(plant.log_lines('document.seal')) > 2, 2)
+    disk.clear()
+    scene.wait_document(plant, number, 'sealed', timeout=40)
+
+
 def test_started_on_a_full_disk_it_serves_once_there_is_space(disk, plant):
     r = scene.Relation(plant)
     r.deliver(b'before')
