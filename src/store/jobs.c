@@ -18,6 +18,7 @@
 enum {
     JOB_KINDS = 32, /* bits of a set of kinds */
     BUCKETS = 1024,
+    UNREADABLE_MS = 1000, /* a job whose row could not be read is not taken again for so long */
 };
 
 struct group {
@@ -446,7 +447,7 @@ bool store_take_job(struct store *s, unsigned kinds, const char *own, const char
     do {
         id = lease_one(s->jobs, kinds, own, peer, after_id, now_ms, lease_ms);
         if (id != 0 && !get_job(s, id, a, j, &there, err)) {
-            store_release_job(s, id);
+            store_hold_job(s, id, now_ms + UNREADABLE_MS);
             return false;
         }
     } while (id != 0 && !there);

@@ -222,7 +222,7 @@ static struct {
     } main, log;
     atomic_int left; /* calls until one fails; 0 or less: none */
     int rc;
-    atomic_bool syncs_fail;
+    atomic_bool syncs_fail, reads_fail;
     atomic_int log_writes;
 } flaky;
 
@@ -240,6 +240,11 @@ static int flaky_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 a
 {
     atomic_fetch_add(&flaky.log_writes, file->pMethods == &flaky.log.methods);
     return fails_now() ? flaky.rc : real_of(file)->xWrite(file, p, n, at);
+}
+
+static int flaky_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
+{
+    return flaky.reads_fail ? SQLITE_IOERR_READ : real_of(file)->xRead(file, p, n, at);
 }
 
 static int flaky_sync(sqlite3_file *file, int flags)
@@ -261,6 +266,8 @@ static int flaky_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, in
     if (rc == SQLITE_OK && file->pMethods != NULL) {
         m->real = file->pMethods;
         m->methods = *file->pMethods;
+        m->methods.xRead = flaky_read;
+        m->methods.iVersion = 2; /* no mapping */
         m->methods.xWrite = flaky_write;
         m->methods.xSync = flaky_sync;
         file->pMethods = &m->methods;
@@ -471,6 +478,34 @@ static void after_a_failed_sync_payloads_stay_as_they_are(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* Whoever waits for jobs must not be woken for one that cannot be read, again and again. */
+static void a_job_that_cannot_be_read_is_not_due_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct store_batch *b = store_batch_new();
+    struct job j = simple_job(1, JOB_PROCESS, NULL, NULL), got;
+    int64_t now = store_clock_ms(), due = 0;
+    uint64_t seen = 0, before;
+    bool found = false;
+
+    store_put_job(b, &j);
+    commit(f, b);
+    store_wait_jobs(f->s, &seen, 0);
+    before = seen;
+    flaky.reads_fail = true;
+    assert_false(
+        store_take_job(f->s, ~0u, NULL, NULL, 0, now, 60000, &f->a, &got, &found, &f->err));
+    flaky.reads_fail = false;
+    assert_int_equal(f->err.kind, FAIL_LOCAL);
+    store_wait_jobs(f->s, &seen, 0);
+    assert_true(seen == before);
+    assert_ok(f, store_next_due(f->s, ~0u, now, &due, &f->err));
+    assert_in_range(due, 1, 2000);
+    assert_ok(f, store_take_job(f->s, ~0u, NULL, NULL, 0, now + 2000, 60000, &f->a, &got,
+                                &found, &f->err));
+    assert_true(found);
+}
+
 static void count_failure(void *context, const struct err *err)
 {
     assert_int_equal(err->kind, FAIL_LOCAL);
@@ -544,6 +579,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_transaction_goes_to_the_log_in_few_writes,
                                         flaky_setup, flaky_teardown),
         cmocka_unit_test_setup_teardown(after_a_failed_sync_payloads_stay_as_they_are,
+                                        flaky_setup, flaky_teardown),
+        cmocka_unit_test_setup_teardown(a_job_that_cannot_be_read_is_not_due_at_once,
                                         flaky_setup, flaky_teardown),
         cmocka_unit_test_setup_teardown(what_could_wait_and_failed_is_told, flaky_setup,
                                         flaky_teardown),
