@@ -60,15 +60,24 @@ out:
     return same;
 }
 
-static bool write_numbered(struct step_context *c, const struct document_part *part,
-                           const char *name, char *used, size_t cap, struct err *err)
+/* *before: the file of that name is this document, from the run before. */
+static bool write_as(struct step_context *c, const struct document_part *part, const char *name,
+                     bool replace, bool *exists, bool *before, struct err *err)
 {
-    bool exists = true;
+    bool ok = deliver_part(c->g, c->d, 'o', part, c->step->u.write.directory, name, replace,
+                           exists, err);
 
-    for (int n = 1; n < 10000 && exists; n++) {
+    *before = !ok && *exists && c->d->redelivered && delivered_before(c, part, name);
+    return ok || *before;
+}
+
+static bool write_numbered(struct step_context *c, const struct document_part *part,
+                           const char *name, char *used, size_t cap, bool *exists, bool *before,
+                           struct err *err)
+{
+    for (int n = 1; n < 10000 && *exists; n++) {
         (void)snprintf(used, cap, "%.230s.%d", name, n);
-        if (deliver_part(c->g, c->d, 'o', part, c->step->u.write.directory, used, false,
-                         &exists, err))
+        if (write_as(c, part, used, false, exists, before, err))
             return true;
     }
     return false;
@@ -81,7 +90,8 @@ static bool write_part(struct step_context *c, const struct document_part *part,
     const char *existing = c->step->u.write.existing, *directory = c->step->u.write.directory;
     struct document view = *c->d;
     char *name = NULL, used[256];
-    bool exists = false, replace = existing != NULL && strcmp(existing, "replace") == 0, ok;
+    bool exists = false, replace = existing != NULL && strcmp(existing, "replace") == 0;
+    bool before = false, ok;
 
     view.name = part->name;
     if (!template_expand(tmpl == NULL ? "{{document.id}}-{{document.name}}" : tmpl, &view, c->x,
@@ -91,14 +101,9 @@ static bool write_part(struct step_context *c, const struct document_part *part,
     if (name[0] == '\0')
         return FAIL(err, FAIL_LOCAL, 0, "the template '%s' gives an empty file name", tmpl);
     (void)text_copy(used, sizeof(used), name);
-    ok = deliver_part(c->g, c->d, 'o', part, directory, name, replace, &exists, err);
-    if (!ok && exists && c->d->redelivered && delivered_before(c, part, name)) {
-        (void)snprintf(c->text, sizeof(c->text), "%s/%s is there from the run before",
-                       directory, name);
-        return true;
-    }
+    ok = write_as(c, part, name, replace, &exists, &before, err);
     if (!ok && exists && existing != NULL && strcmp(existing, "number") == 0)
-        ok = write_numbered(c, part, name, used, sizeof(used), err);
+        ok = write_numbered(c, part, name, used, sizeof(used), &exists, &before, err);
     if (!ok && exists) {
         char why[sizeof(err->text)];
 
@@ -109,7 +114,8 @@ static bool write_part(struct step_context *c, const struct document_part *part,
                     why);
     }
     if (ok)
-        (void)snprintf(c->text, sizeof(c->text), "%s/%s", directory, used);
+        (void)snprintf(c->text, sizeof(c->text), "%s/%s%s", directory, used,
+                       before ? " is there from the run before" : "");
     return ok;
 }
 

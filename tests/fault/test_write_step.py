@@ -107,6 +107,24 @@ def test_a_file_that_has_its_name_though_the_step_failed_is_recognised(plant, wh
     assert file.read_bytes() == b'octets' and d['redelivered']
 
 
+def test_a_numbered_file_that_has_its_name_though_the_step_failed_is_recognised(plant):
+    r = Relation(plant)
+    step = named(r)
+    step[0]['write']['existing'] = 'number'
+    scene.apply(plant, r.process_component(steps=step))
+    for name in 'ONCE', 'ONCE.1':
+        (r.inbox / name).write_bytes(b'somebody else\'s')
+    plant.flag.write_text('sync')
+    r.deliver(oftp.File(b'octets', dsn='ONCE'))
+    d = r.wait_document('failed')
+    assert 'cannot sync' in d['reason'] and 'unique' not in d['reason']
+    os.unlink(plant.flag)
+    post(plant, f'/api/v1/documents/{d["id"]}/retry')
+    d = r.wait_document('processed')
+    assert sorted(os.listdir(r.inbox)) == ['ONCE', 'ONCE.1', 'ONCE.2'] and d['redelivered']
+    assert (r.inbox / 'ONCE.2').read_bytes() == b'octets'
+
+
 def test_a_removal_that_fails_once_is_made_again(plant):
     r = Relation(plant)
     scene.apply(plant, r.process_component(steps=named(r)))
