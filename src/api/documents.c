@@ -174,6 +174,18 @@ static bool put_receipts(struct api_call *c, struct json_out *o, int64_t id, str
     return true;
 }
 
+/* What goes by OFTP2 waits for the next call, too, when the last one failed. */
+static void put_job(struct api_call *c, struct json_out *all, struct job *j)
+{
+    if (j->kind == JOB_SEND || j->kind == JOB_RECEIPT) {
+        int64_t call_ms = gateway_next_call(c->gateway, j->own, j->peer);
+
+        if (call_ms > j->not_before_ms)
+            j->not_before_ms = call_ms;
+    }
+    json_add(all, json_job(j));
+}
+
 /* id 0: all. */
 static bool put_jobs(struct api_call *c, struct json_out *o, int64_t id, struct err *err)
 {
@@ -185,7 +197,7 @@ static bool put_jobs(struct api_call *c, struct json_out *o, int64_t id, struct 
         return false;
     all = json_out_list();
     for (size_t i = 0; i < n; i++)
-        json_add(&all, json_job(&list[i]));
+        put_job(c, &all, &list[i]);
     json_put(o, "jobs", all);
     return true;
 }

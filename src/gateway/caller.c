@@ -186,16 +186,17 @@ static bool note_failure(const struct call *call, const char *why)
     uint32_t limit = call->partner->cfg->retry_attempts;
     bool used_up;
     int failures;
+    int64_t now = (int64_t)net_now_ms(), next;
 
     pthread_mutex_lock(&c->lock);
     failures = ++call->pair->failures;
     used_up = limit != 0 && (uint32_t)failures >= limit;
-    call->pair->next_ms = outgoing_backoff(call->partner, failures, (int64_t)net_now_ms());
+    next = call->pair->next_ms = outgoing_backoff(call->partner, failures, now);
     if (used_up)
         call->pair->failures = 0;
     pthread_mutex_unlock(&c->lock);
     log_event(LOG_WARN, "oftp2.call.failed", "partner", call->partner->name, "attempt",
-              log_num(failures), "reason", why, "look_at",
+              log_num(failures), "reason", why, "in_s", log_num((next - now) / 1000), "look_at",
               "`waybill test` tells step by step what goes wrong", NULL);
     return used_up;
 }
@@ -586,6 +587,21 @@ bool gateway_call(struct gateway *g, const char *partner, struct err *err)
         post_now(g, p);
     snapshot_put(sn);
     return ok;
+}
+
+int64_t gateway_next_call(struct gateway *g, const char *own, const char *peer)
+{
+    struct caller *c = g->caller;
+    int64_t in_ms = 0;
+
+    if (c == NULL || own == NULL || peer == NULL)
+        return 0;
+    pthread_mutex_lock(&c->lock);
+    for (const struct pair *p = c->pairs; p != NULL; p = p->next)
+        if (p->next_ms > 0 && strcmp(p->own, own) == 0 && strcmp(p->peer, peer) == 0)
+            in_ms = p->next_ms - (int64_t)net_now_ms();
+    pthread_mutex_unlock(&c->lock);
+    return in_ms > 0 ? net_wall_ms() + in_ms : 0;
 }
 
 void gateway_test_add(struct gateway_test *r, struct arena *a, const char *step, bool ok,

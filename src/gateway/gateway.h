@@ -229,6 +229,9 @@ MUST_CHECK bool gateway_sessions(struct gateway *g, struct arena *a,
 /* Calls a partner now, whatever its schedule says, and posts what waits to be posted to it; returns
  * at once. */
 MUST_CHECK bool gateway_call(struct gateway *g, const char *partner, struct err *err);
+/* When a partner is called again after calls that failed, by the clock on the wall; 0: nothing holds
+ * a call up. own, peer: ODETTE IDs, as jobs have them. */
+int64_t gateway_next_call(struct gateway *g, const char *own, const char *peer);
 
 struct gateway_test_step {
     const char *step; /* "resolve and connect", "TLS", "log on", "end" */

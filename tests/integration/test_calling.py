@@ -1,5 +1,6 @@
 """We call partners: what is queued goes out, what they have comes in, failures are tried again."""
 
+import datetime
 import time
 
 import pytest
@@ -275,6 +276,24 @@ def test_refused_connections_are_tried_again(plant, port):
     with Server(r.code, r.password, port=port) as server:
         server.start()
         scene.wait_document(plant, number, 'acknowledged')
+
+
+def test_what_waits_tells_when_the_next_call_is(plant, port):
+    r = Relation(plant, code='O0013NEXT', host='127.0.0.1', port=port, identity='us',
+                 retry={'first': '1h', 'max': '1h'})
+    number = r.send(b'later', name='LATER')
+    line = r.log('call.failed', 1)[0]
+    assert 'in_s=3600' in line
+    # also what was handed in after the call
+    for n in number, r.send(b'later, too', name='LATER-TOO'):
+        d = scene.wait_document(plant, n, 'sealed')
+        job, = (j for j in plant.get('/api/v1/jobs')['jobs'] if j['document'] == n)
+        wait = moment(job['not_before']) - moment(d['created'])
+        assert wait.total_seconds() > 3000, (d['created'], job)
+
+
+def moment(text):
+    return datetime.datetime.fromisoformat(text.replace('Z', '+00:00'))
 
 
 def time_of(line):
