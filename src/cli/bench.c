@@ -37,19 +37,23 @@ static bool size_of(const char *text, uint64_t *size)
     return true;
 }
 
-static int misused(const char *what)
+static void usage(FILE *to)
 {
-    (void)fprintf(
-        stderr,
-        "waybill bench: %s\nusage: waybill bench oftp2 [--size 1G] [--tls] [--runs 1] "
-        "[--directory DIR] [--json]\n"
+    (void)fputs(
+        "usage: waybill bench oftp2 [--size 1G] [--tls] [--runs 1] [--directory DIR] [--json]\n"
         "       waybill bench oftp2 --secured [--size 4K] [--count 1000] [--directory DIR] "
         "[--json]\n"
         "       waybill bench cms [--size 1G] [--directory DIR] [--json]\n"
         "       waybill bench as2 [--size 4K] [--runs MESSAGES] [--directory DIR] [--json]\n"
         "       waybill bench search [--documents 1000000] [--runs 200] [--directory DIR] "
         "[--json]\n",
-        what);
+        to);
+}
+
+static int misused(const char *what)
+{
+    (void)fprintf(stderr, "waybill bench: %s\n", what);
+    usage(stderr);
     return 2;
 }
 
@@ -64,6 +68,7 @@ int bench_main(int argc, char **argv)
         { "secured", no_argument, NULL, 'x' },
         { "count", required_argument, NULL, 'n' },
         { "documents", required_argument, NULL, 'm' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     struct bench_options o = { .runs = 1, .count = 1000 };
@@ -89,7 +94,10 @@ int bench_main(int argc, char **argv)
             return misused("--documents takes a number from 1000 to 100000000");
         else if (c == 'j')
             o.json = true;
-        else if (c == '?')
+        else if (c == 'h') {
+            usage(stdout);
+            return 0;
+        } else if (c == '?')
             return misused("unknown option");
     }
     if (o.size == 0)
