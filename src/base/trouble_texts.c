@@ -29,7 +29,7 @@ static const struct trouble rows[] = {
     TEXT("was deployed earlier with the same", "two listeners cannot be told apart", "The same pair (ODETTE ID, password), or (AS2-From, AS2-To), in two processes; the one deployed later is errored.", "Give it another password or names, or delete one of them, then apply again."),
     TEXT("is not deployed", "a component is missing", "What refers to it was applied first, or it was deleted.", "Apply the missing one; all in one file is fine."),
     TEXT("unknown setting", "a setting that does not exist", "A typing error, or it belongs elsewhere.", "docs/configuration.md; the message names the nearest one."),
-    TEXT("secrets_directory|secret '", "a secret is not found", "Neither WAYBILL_SECRET_NAME nor a file in `secrets_directory`.", "Write it into the file the text names, readable for the service's user."),
+    TEXT("secrets_directory|secret '", "a secret is not found", "Neither WAYBILL_SECRET_NAME nor a file in `secrets_directory`.", "Write it into the file the text names, readable for the service's user, then `waybill reload`."),
     TEXT("MIC mismatch|content-MIC|the MIC", "the receipt's digest differs from ours", "The partner received something else than we sent, or made the MIC over other octets.", "Ask the partner to keep the message; compare digests: docs/as2.md."),
     TEXT("no MDN came", "the partner's receipt is missing", "It was not sent, or could not reach our `mdn_url`.", "Ask the partner; can it reach the URL from outside? `waybill retry` posts it again with the same Message-ID."),
     TEXT("no EERP or NERP", "the partner's receipt is missing", "Its process has not run, or its EERP waits for a session.", "Ask the partner; `waybill call PARTNER` fetches what waits."),

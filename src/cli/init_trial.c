@@ -126,6 +126,7 @@ bool init_trial(struct cli *c, const struct init_place *p, struct err *err)
     for (size_t i = 0; i < COUNT_OF(sides); i++)
         printf("  waybill serve --config %s/%s/waybill.yaml 2> %s/%s/log &\n", top,
                sides[i].name, top, sides[i].name);
+    printf("  sleep 2\n");
     for (size_t i = 0; i < COUNT_OF(sides); i++)
         printf("  waybill --config %s/%s/waybill.yaml apply -f %s/%s/components\n"
                "  waybill --config %s/%s/waybill.yaml users add me --role admin\n",

@@ -45,6 +45,7 @@ def test_a_runtime_starts_from_what_init_wrote_and_takes_its_components(tmp_path
 def test_the_two_of_a_trial_exchange_documents_by_both_protocols(tmp_path):
     said = waybill.run('init', '--trial', tmp_path / 'try').stdout
     assert 'users add me --role admin' in said and '127.0.0.1:18090' in said, said
+    assert said.index('waybill serve') < said.index('sleep') < said.index('apply -f'), said
     sides, processes = ('plant-7', 'acme'), []
 
     def command(side, *args):
