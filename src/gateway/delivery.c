@@ -110,7 +110,7 @@ static bool open_records(struct gateway *g, const struct document *d, const stru
     struct span mark = records_delimiter(delimiter, f->fmt == 'V' ? "lf" : "none");
     struct payload_ref index;
     bool found = false, more = true;
-    uint64_t at = 0;
+    uint64_t at = 0, records = 0;
 
     if (!payload_open(g->store, d->id, 'r', &d->raw, &o->raw, err) ||
         !payload_create(g->store, d->id, 'o', &o->out, err))
@@ -137,8 +137,10 @@ static bool open_records(struct gateway *g, const struct document *d, const stru
         if (more && (!copy_record(o->raw, &at, length, o->out, err) ||
                      !payload_write(o->out, mark, err)))
             return false;
+        records += more;
     }
-    return true;
+    return f->fmt == 'F' || (at == d->raw.size && records == d->records) ||
+           records_misfit(d->id, err);
 }
 
 /* A secured file, or one that asks for a signed receipt: through the layers it has. */

@@ -456,15 +456,6 @@ static bool pump_stream(struct session *s, struct sending *o, bool *done, struct
     return true;
 }
 
-/* The payload and the index of its records were written together: one of them was damaged since. */
-static bool index_misfit(const struct sending *o, struct err *err)
-{
-    return FAIL(err, FAIL_LOCAL, 0,
-                "the record index of document %lld does not fit its payload: see the folder "
-                "`payload` below runtime.data_directory",
-                (long long)o->d.id);
-}
-
 /* V: record by record, as long as the engine takes them. */
 static bool pump_records(struct session *s, struct sending *o, bool *done, struct err *err)
 {
@@ -480,14 +471,15 @@ static bool pump_records(struct session *s, struct sending *o, bool *done, struc
                 return false;
             *done = !more;
             if (!more)
-                return (o->used == o->have && o->at >= o->d.raw.size) || index_misfit(o, err);
+                return (o->used == o->have && o->at >= o->d.raw.size) ||
+                       records_misfit(o->d.id, err);
             o->record_open = true;
         }
         if (o->record_left > 0 && !fill(o, err))
             return false;
         n = o->have - o->used;
         if (o->record_left > 0 && n == 0)
-            return index_misfit(o, err);
+            return records_misfit(o->d.id, err);
         end = o->record_left <= n;
         in = span_of(o->buffer + o->used, end ? o->record_left : n);
         n = in.n;

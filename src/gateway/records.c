@@ -41,6 +41,14 @@ bool records_size(struct store *st, int64_t id, uint64_t n, uint64_t *octets, st
     return ok;
 }
 
+bool records_misfit(int64_t id, struct err *err)
+{
+    return FAIL(err, FAIL_LOCAL, 0,
+                "the record index of document %lld does not fit its payload: see the folder "
+                "`payload` below runtime.data_directory",
+                (long long)id);
+}
+
 bool records_write(struct payload_writer *index, const uint32_t *ends, size_t n,
                    struct err *err)
 {

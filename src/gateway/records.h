@@ -8,6 +8,8 @@
 /* Octets of the first n records of document id, from its index. */
 MUST_CHECK bool records_size(struct store *st, int64_t id, uint64_t n, uint64_t *octets,
                              struct err *err);
+/* Fails, and says where to look: payload and index were written together, one was damaged since. */
+bool records_misfit(int64_t id, struct err *err);
 /* Appends lengths to an index. */
 MUST_CHECK bool records_write(struct payload_writer *index, const uint32_t *lengths, size_t n,
                               struct err *err);

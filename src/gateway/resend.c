@@ -71,6 +71,8 @@ static bool copy_records(struct gateway *g, const struct document *d, bool prefi
 
         ok = next_length(&s, &length, &more, err) && (!more || copy_record(&s, length, o, err));
     }
+    if (ok && s.at != d->opened.size)
+        ok = records_misfit(d->id, err);
     payload_reader_free(s.octets);
     payload_reader_free(s.index);
     free(s.buffer);
@@ -123,7 +125,7 @@ static bool none_under_way(struct gateway *g, const struct document *d, struct e
     return ok;
 }
 
-/* The identity that sent it. */
+/* The identity that sent it; NULL: it is gone, and the partner's settings say who sends. */
 static const char *identity_of(const struct snapshot *sn, const struct document *d,
                                struct arena *a)
 {
@@ -197,9 +199,8 @@ bool gateway_resend(struct gateway *g, int64_t document_id, const char *key, con
         fill(&w, &d, &f, &a);
         w.identity = identity_of(sn, &d, &a);
         w.idempotency_key = key_of(&a, &d, key);
-        if (w.identity == NULL || w.idempotency_key == NULL)
-            ok = FAIL(err, FAIL_LOCAL, 422, "no identity with the name '%s' is deployed",
-                      d.from);
+        if (w.idempotency_key == NULL)
+            ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     }
     if (ok && key != NULL)
         ok = store_find_seen(g->store,

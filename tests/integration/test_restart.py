@@ -370,6 +370,36 @@ def test_a_damaged_record_index_ends_the_session_and_says_so(plant, damage):
     d = scene.wait_document(plant, number, 'sealed')
     assert scene.events(d)[-1] == 'interrupted'
     post(plant, f'/api/v1/documents/{number}/cancel')
+    answer = post(plant, f'/api/v1/documents/{number}/resend', 500)
+    assert 'payload' in str(answer), answer
+
+
+def test_a_damaged_record_index_keeps_a_file_that_came_from_its_process(gateway, tmp_path):
+    """It is neither given on without its end nor acknowledged; with its index it goes on."""
+    g = gateway(settings={'runtime': {'workers': 1}})
+    gate = scene.Gate(tmp_path)
+    busy = Relation(g, steps=[gate.step])
+    busy.deliver(File(b'keeps the only worker', dsn='BUSY'))
+    busy.wait_document('processing')
+    r = Relation(g)
+    records = [b'ten octets'] * 20_000
+    with r.call() as me:
+        for n in range(4):
+            assert me.send_file(File(records=records, fmt='V', lrecl=80, dsn=f'F{n}')).taken
+    indexes = list((g.data / 'payload').rglob('*.idx'))
+    octets = indexes[0].read_bytes()
+    indexes[0].write_bytes(octets[:-1] + b'\x0d')      # a record too long
+    indexes[1].write_bytes(octets[:-1] + b'\x08')      # or too short
+    indexes[2].write_bytes(octets[:-4])                # one missing
+    indexes[3].unlink()                                # all missing
+    gate.open()
+    waybill.wait_until(lambda: len(g.log_lines('job.later.*payload')) >= 4, 20)
+    assert {d['state'] for d in r.documents()} == {'received'}
+    for index in indexes:
+        index.write_bytes(octets)
+    r.wait_document('processed', count=4, timeout=40)
+    for got in r.delivered(4):
+        assert got.read_bytes() == b''.join(x + b'\n' for x in records)
 
 
 def test_an_answer_beyond_the_offer(plant):
