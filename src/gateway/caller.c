@@ -111,7 +111,8 @@ static bool connect_partner(const struct call *call, const atomic_bool *stop, st
 
 /* Tells the documents that wait for a partner why it was not reached; when its attempts are used
  * up, they have failed. */
-static void tell_jobs(struct gateway *g, const struct call *call, const char *why, bool used_up)
+static void tell_jobs(struct gateway *g, const char *own, const char *peer, const char *why,
+                      bool used_up)
 {
     struct arena a = { 0 };
     struct job j;
@@ -122,8 +123,8 @@ static void tell_jobs(struct gateway *g, const struct call *call, const char *wh
     for (int i = 0; i < TOLD_MAX || used_up; i++) {
         struct store_batch *b;
 
-        if (!store_take_job(g->store, 1u << JOB_SEND, call->own, call->partner->party.code,
-                            last, now, LEASE_MS, &a, &j, &found, &err) ||
+        if (!store_take_job(g->store, 1u << JOB_SEND, own, peer, last, now, LEASE_MS, &a, &j,
+                            &found, &err) ||
             !found)
             break;
         last = j.id;
@@ -209,7 +210,7 @@ static void *call_thread(void *arg)
     bool ok = run_call(call, why, sizeof(why));
 
     if (!ok)
-        tell_jobs(c->g, call, why, note_failure(call, why));
+        tell_jobs(c->g, call->own, call->partner->party.code, why, note_failure(call, why));
     snapshot_put(call->snap);
     store_wake(c->g->store);
     net_thread_end();
@@ -331,6 +332,50 @@ static void call_by_schedule(struct caller *c, struct snapshot *sn)
             consider(c, sn, id->party.code, p->party.code, true, false);
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+static bool same_code(const char *x, const char *y)
+{
+    return x != NULL && strcmp(x, y) == 0;
+}
+
+/* What waits under the code of nobody, for a partner was deleted or its code was changed, would
+ * wait for ever. Whether somebody can be reached, or calls, is another question. */
+static void fail_stranded(struct caller *c, const struct snapshot *sn, const struct job *j)
+{
+    bool us = snapshot_identity_of_code(sn, j->own) != NULL;
+    bool them = snapshot_partner_of_code(sn, j->peer) != NULL;
+    char why[200];
+
+    for (size_t i = 0; i < sn->listeners_n; i++) {
+        const struct config_process *p = sn->listeners[i].process;
+
+        us = us || (p->to_identity == NULL && same_code(p->to.odette_id, j->own));
+        them = them || (p->from_partner == NULL && same_code(p->from.odette_id, j->peer));
+    }
+    if (us && them)
+        return;
+    (void)snprintf(why, sizeof(why),
+                   "no %s has the odette_id %s any more: `waybill resend` sends the file as "
+                   "what is deployed now says",
+                   them ? "identity" : "partner", them ? j->own : j->peer);
+    log_event(LOG_ERROR, "oftp2.send.stranded", "own", j->own, "peer", j->peer, "reason", why,
+              NULL);
+    tell_jobs(c->g, j->own, j->peer, why, true);
+}
+
+static void find_stranded(struct caller *c, const struct snapshot *sn)
+{
+    struct arena a = { 0 };
+    struct job *list = NULL;
+    struct err err = { 0 };
+    size_t n = 0;
+
+    if (store_job_pairs(c->g->store, 1u << JOB_SEND, &a, &list, &n, &err))
+        for (size_t i = 0; i < n; i++)
+            if (list[i].not_before_ms <= net_wall_ms())
+                fail_stranded(c, sn, &list[i]);
+    arena_free(&a);
 }
 
 static void mark_overdue(struct gateway *g, const struct document *d, const char *partner,
@@ -475,6 +520,7 @@ static void *caller_thread(void *arg)
         watch_look(watch, sn);
         if ((int64_t)net_now_ms() >= c->overdue_ms) {
             find_overdue(c, sn);
+            find_stranded(c, sn);
             drop_old_partials(c);
         }
         snapshot_put(sn);

@@ -5,13 +5,16 @@ import signal
 
 import as2
 import as2_scene
+import oftp
 import pytest
 import scene
 import waybill
 from oftp import File
 from scene import Gate, apply
 
-PLANT = {'settings': {**as2_scene.PLANT['settings'], 'runtime': {'workers': 1}}}
+# With the partner `hurry` what is looked for each 10 s is looked for five times a second.
+PLANT = {'settings': {**as2_scene.PLANT['settings'], 'runtime': {'workers': 1}},
+         'components': [scene.partner('hurry', 'O0013HURRY', receipt_timeout='200ms')]}
 
 
 @pytest.fixture
@@ -100,3 +103,43 @@ def test_a_message_is_not_refused_because_our_own_key_cannot_be_read(plant, held
     waybill.wait_until(lambda: r.listener_state()['state'] == 'listening', 20, 'the key')
     scene.wait_document(plant, number, 'processed')   # the job comes again after 10 s
     assert r.content() == b'octets'
+
+
+@pytest.mark.parametrize('gone', ['partner-renamed', 'partner-deleted', 'partner-of-as2-now',
+                                  'identity-renamed'])
+def test_what_waits_under_a_code_that_is_gone_does_not_wait_for_ever(plant, gone):
+    """It fails with the reason, and a resend goes to what is deployed now."""
+    ours = f'us-{gone}', f'O0013US-{gone[:12].upper()}'
+    apply(plant, scene.identity(*ours))
+    with oftp.Server(f'O0013-{gone[:15].upper()}', 'PW') as server, waybill.nobody() as port:
+        r = scene.Relation(plant, listen=False, name=gone, host='127.0.0.1', port=port,
+                           identity=ours[0], retry={'first': '100ms', 'max': '200ms'})
+        number = r.send(b'octets', name='WAITS')
+        waybill.wait_until(lambda: 'call failed' in scene.events(scene.document(plant, number)))
+        if gone == 'identity-renamed':
+            apply(plant, scene.identity(ours[0], ours[1] + 'X'))
+        elif gone == 'partner-renamed':
+            apply(plant, scene.partner(gone, r.code + 'X'))
+        elif gone == 'partner-of-as2-now':
+            apply(plant, {'partner': gone, 'as2': {'as2_id': 'as2-now'}})
+        else:
+            assert plant.request('DELETE', f'/api/v1/components/partner/{gone}')[0] == 200
+        d = scene.wait_document(plant, number, 'failed')
+        assert 'odette_id' in d['reason'] and not d['jobs']
+        plant.wait_log(rf'send\.stranded .*{d["own"] if "identity" in gone else d["peer"]}')
+        r.code = server.code
+        apply(plant, r.partner_component(port=server.port))
+        server.start()
+        again = scene.post(plant, f'/api/v1/documents/{number}/resend', 201)['id']
+        assert server.next_file().data == b'octets'
+        scene.wait_document(plant, again, 'acknowledged')
+
+
+def test_what_waits_for_a_partner_that_calls_waits_on(plant):
+    """Without a host, also when its process names both sides in place."""
+    r = scene.Relation(plant, identity='us')
+    number = r.send(b'octets', name='PATIENT')
+    scene.settled(lambda: scene.document(plant, number)['state'] != 'sealed', 1)
+    with r.call() as me:
+        me.run()
+    assert me.files[0].data == b'octets'
