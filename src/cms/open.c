@@ -237,8 +237,10 @@ static bool pump(struct open *op, struct span *in, bool last, struct room *out, 
     if (!op->plain)
         return decide(op, moved, err);
     b = &op->between[op->opened.n - 1];
+    if (waiting(b) == 0) /* nor is there a buffer, perhaps */
+        return true;
     left = span_of(b->octets + b->from, waiting(b));
-    if (left.n > 0 && room_take(out, &left) > 0) {
+    if (room_take(out, &left) > 0) {
         b->from = b->to - left.n;
         *moved = true;
     }
