@@ -1,10 +1,12 @@
 /* What is around every page: navigation, runtime, theme, who has logged on, help. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { get, request } from './lib/api.js';
+import { get, reachable, request } from './lib/api.js';
+import { drafts } from './lib/drafts.js';
+import { inUtc, today, zoneText } from './lib/format.js';
 import { live, usePoll } from './lib/hooks.js';
 import { shortcuts, shortcutsOn, useKey } from './lib/keys.js';
 import { go, href, match, place } from './lib/router.js';
-import { runtime, session, why } from './lib/session.js';
+import { runtime, session } from './lib/session.js';
 import { theme } from './lib/theme.js';
 import { attempt, Button, Empty, IconButton, Link, Messages, PageHead, say } from './ui/basic.jsx';
 import { Confirmation, Dialog } from './ui/dialog.jsx';
@@ -55,9 +57,13 @@ export function Frame() {
             <NavItem key={p.path} page={p} path={path} />
           ))}
         </ul>
-        <RuntimeVersion />
+        <div class="side-foot">
+          <Zone />
+          <RuntimeVersion />
+        </div>
       </nav>
       <main id="main" tabIndex={-1}>
+        <Printed />
         {found ? <found.page.component key={found.page.path} {...found.params} /> : <Nowhere />}
       </main>
       {help && <Help onClose={() => setHelp(false)} />}
@@ -99,13 +105,15 @@ function NavItem({ page, path }) {
 /* ---- the bar at the top ---- */
 
 function RuntimeName() {
-  const { data, error } = usePoll((signal) => get('/api/v1/runtime', {}, { signal }), 'runtime', 15000);
-  const lost = error?.status === 0;
+  const { data } = usePoll((signal) => get('/api/v1/runtime', {}, { signal }), 'runtime', 15000);
+  const lost = !reachable.use();
+  const told = useRef(false);
   useEffect(() => {
     if (data) runtime.set(data);
   }, [data]);
   useEffect(() => {
-    if (lost) say('The runtime does not answer');
+    if (lost !== told.current) say(lost ? 'The runtime does not answer' : 'The runtime answers again');
+    told.current = lost;
   }, [lost]);
   return (
     <span class="runtime">
@@ -117,6 +125,29 @@ function RuntimeName() {
         </span>
       )}
     </span>
+  );
+}
+
+/* In which zone times are shown, and the switch to UTC. */
+function Zone() {
+  const utc = inUtc.use();
+  return (
+    <button type="button" class="button quiet zone" aria-pressed={utc} title={utc ? 'Press to show times of here' : 'Press to show times in UTC'} onClick={() => inUtc.set(!utc)}>
+      <Icon name="clock" />
+      <span>Times: {zoneText()}</span>
+    </button>
+  );
+}
+
+/* On paper alone: what it is of. */
+function Printed() {
+  const r = runtime.use();
+  inUtc.use();
+  today.use();
+  return (
+    <p class="printed" aria-hidden="true">
+      Waybill {r?.name} · {location.host} · times: {zoneText()}
+    </p>
   );
 }
 
@@ -155,8 +186,8 @@ function Who() {
   const [password, setPassword] = useState(false);
   async function off() {
     await attempt(() => request('DELETE', '/api/v1/session'));
-    why.set('');
-    session.set(null);
+    drafts.clear();
+    session.begin(null);
   }
   return (
     <div class="who">

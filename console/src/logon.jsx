@@ -1,15 +1,14 @@
 /* The log-on page. */
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, post } from './lib/api.js';
 import { useTitle } from './lib/hooks.js';
-import { session, start, why } from './lib/session.js';
+import { session, start } from './lib/session.js';
 import { Button, Command, ErrorBox, Note } from './ui/basic.jsx';
 import { TextField } from './ui/form.jsx';
 import { Logo } from './ui/icons.jsx';
 
 export function LogOn() {
   const { users } = start.use();
-  const reason = why.use();
   useTitle('Log on');
   return (
     <main class="log-on" id="main">
@@ -17,15 +16,38 @@ export function LogOn() {
         <h1>
           <Logo /> Waybill
         </h1>
-        {reason && <Note icon="clock">{reason}</Note>}
         {users ? <Form /> : <NoUser />}
       </div>
     </main>
   );
 }
 
-function Form() {
-  const [name, setName] = useState('');
+/* Over the page, which stays as it is below: nothing that was typed is lost. Above all dialogs. */
+export function LogOnAgain({ user }) {
+  const ref = useRef();
+  useEffect(() => {
+    const d = ref.current;
+    d.showModal();
+    return () => d.close();
+  }, []);
+  return (
+    <dialog ref={ref} class="log-on again" aria-labelledby="log-on-again" onCancel={(e) => e.preventDefault()}>
+      <div class="log-on-card">
+        <h2 id="log-on-again">
+          <Logo /> Log on again
+        </h2>
+        <Note icon="clock">The session has ended. Log on again to go on where you were; what you typed is still there.</Note>
+        <Form user={user} />
+        <Button kind="quiet" onClick={() => session.begin(null)}>
+          Leave it
+        </Button>
+      </div>
+    </dialog>
+  );
+}
+
+function Form({ user = '' }) {
+  const [name, setName] = useState(user);
   const [password, setPassword] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(null);
@@ -36,8 +58,7 @@ function Form() {
     setError(null);
     try {
       const s = await post('/api/v1/session', { json: { name, password }, quiet: true });
-      why.set('');
-      session.set(s);
+      session.begin(s);
     } catch (e) {
       setError(e);
       setBusy(false);
@@ -45,8 +66,8 @@ function Form() {
   }
   return (
     <form onSubmit={logOn}>
-      <TextField label="Name" value={name} onValue={setName} autocomplete="username" autocapitalize="none" spellcheck={false} required autofocus />
-      <TextField label="Password" type="password" value={password} onValue={setPassword} autocomplete="current-password" required />
+      <TextField label="Name" value={name} onValue={setName} autocomplete="username" autocapitalize="none" spellcheck={false} required autofocus={!user} />
+      <TextField label="Password" autofocus={!!user} type="password" value={password} onValue={setPassword} autocomplete="current-password" required />
       <ErrorBox error={error} />
       <Button kind="primary" type="submit" busy={busy} class="whole">
         {busy ? 'Logging on' : 'Log on'}

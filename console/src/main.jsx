@@ -6,14 +6,15 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { get } from './lib/api.js';
 import { followLinks } from './lib/router.js';
-import { session, start } from './lib/session.js';
+import { ended, session, start } from './lib/session.js';
 import './lib/theme.js';
 import { ErrorBox, Loading } from './ui/basic.jsx';
 import { Frame } from './frame.jsx';
-import { LogOn } from './logon.jsx';
+import { LogOn, LogOnAgain } from './logon.jsx';
 
 function App() {
   const s = session.use();
+  const again = ended.use();
   const [ready, setReady] = useState(false);
   const [error, setError] = useState(null);
 
@@ -31,8 +32,16 @@ function App() {
     begin();
   }, []);
   if (!ready) return error ? <ErrorBox error={error} onRetry={begin} /> : <Loading />;
-  return s ? <Frame key={s.user} /> : <LogOn />;
+  if (!s) return <LogOn />;
+  return (
+    <>
+      <Frame key={s.user} />
+      {again && <LogOnAgain user={s.user} />}
+    </>
+  );
 }
 
 document.addEventListener('click', followLinks);
+/* A file dropped beside a field for files would take the place of the page. */
+for (const kind of ['dragover', 'drop']) addEventListener(kind, (e) => e.dataTransfer?.types.includes('Files') && e.preventDefault());
 render(<App />, document.getElementById('app'));

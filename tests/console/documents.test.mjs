@@ -265,3 +265,92 @@ test('a document is handed in, with what the protocol has, and is acknowledged',
   await send();
   await dialog.getByRole('alert').getByText('borealis').waitFor();
 });
+
+test('several documents are cancelled together; what is refused is told, and the rest goes on', async (t) => {
+  t.expect(/409/);
+  const ids = [];
+  for (let i = 0; i < 4; i++) ids.push((await t.api('POST', `/api/v1/documents?partner=delta-logistics&name=BULK${i}`, 'x')).id);
+  await t.page.route(`**/api/v1/documents/${ids[1]}/cancel`, (route) => route.fulfill({ status: 409, json: { error: 'it is on its way' } }));
+  await t.open('/documents?text=BULK', 'ole');
+  await t.until(async () => (await rows(t).count()) === 4, 'the four');
+  await t.page.getByLabel(`Select BULK3 ${ids[3]}`).check();
+  const bar = t.page.getByRole('region', { name: 'Selected documents' });
+  await bar.getByText('1 document selected').waitFor();
+  await t.page.getByLabel('Select all').check();
+  await t.page.getByLabel(`Select BULK3 ${ids[3]}`).uncheck();
+  await bar.getByRole('button', { name: 'Cancel 3' }).click();
+  const dialog = t.page.getByRole('dialog', { name: 'Cancel 3 documents?' });
+  await dialog.getByText('BULK0 to delta-logistics').waitFor();
+  await t.allNamed();
+  await dialog.getByRole('button', { name: 'Do nothing' }).click();
+  await bar.getByRole('button', { name: 'Cancel 3' }).click();
+  await confirm(t, 'Cancel 3');
+  await t.page.getByRole('dialog').getByText('2 documents are done, 1 not.').waitFor();
+  await t.page.getByRole('dialog').getByText('it is on its way').waitFor();
+  await t.allNamed();
+  await t.page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
+  await bar.waitFor({ state: 'detached' });
+  const left = await Promise.all(ids.map(async (id) => (await t.api('GET', `/api/v1/documents/${id}`)).jobs.length));
+  assert.deepEqual(left, [0, 1, 0, 1]);
+});
+
+test('what is offered for several is what each of them takes', async (t) => {
+  await t.open('/documents?direction=in&protocol=oftp2', 'ole');
+  await t.page.getByLabel('Select all').check();
+  const bar = t.page.getByRole('region', { name: 'Selected documents' });
+  await bar.getByRole('button', { name: /^Retry 1$/ }).waitFor();
+  await bar.getByRole('button', { name: /^Process again \d+$/ }).waitFor();
+  await bar.getByRole('button', { name: /^Acknowledge \d+$/ }).waitFor(); /* of borealis, acknowledge: manual */
+  assert.equal(await bar.getByRole('button', { name: /^Cancel/ }).count(), 0);
+  await t.page.getByLabel('Way').selectOption('out');
+  await bar.waitFor({ state: 'detached' });
+});
+
+test('only what waits for a release is offered one', async (t) => {
+  const d = await newest(t, 'name=INVOIC-1.edi&direction=in');
+  await t.page.route(`**/api/v1/documents/${d.id}`, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ json: { ...(await answer.json()), receipts: [] } });
+  });
+  await t.open(`/documents/${d.id}`);
+  await t.button('Process again').waitFor();
+  await t.page.getByRole('region', { name: 'Receipts' }).getByText('None.').waitFor();
+  assert.equal(await t.button('Acknowledge').count(), 0);
+});
+
+test('a number that is no name leads to the document, and partners are offered by name', async (t) => {
+  const d = await newest(t, 'name=FORECAST.EDI');
+  await t.open('/documents');
+  await t.page.getByRole('searchbox').fill(`${d.id}`);
+  await t.page.getByRole('link', { name: `Open the document with the number ${d.id}` }).click();
+  await t.page.getByRole('heading', { level: 1, name: 'FORECAST.EDI' }).waitFor();
+  await t.page.locator('.facts').getByText(/^\d+ octets$/).first().waitFor();
+  await t.page.goBack();
+  const offered = await t.page.locator('#known-partner option').evaluateAll((list) => list.map((o) => o.value));
+  assert.ok(offered.includes('quiet-supplier'), offered.join());
+});
+
+test('names that are long, from right to left, of four octets or like markup are shown as they are, on paper too', async (t) => {
+  const names = ['\u0641\u0627\u062a\u0648\u0631\u0629-2026.edi', '\u{1D518}\u{1F600}.edi', '{b}&lt;b&gt;.edi', `${'A'.repeat(180)}.edi`];
+  const ids = [];
+  for (const n of names) ids.push((await t.api('POST', `/api/v1/documents?partner=acme&protocol=as2&file_name=${encodeURIComponent(n)}`, 'x')).id);
+  for (const width of [1440, 390]) {
+    await t.again({ viewport: { width, height: 900 } });
+    for (const [i, id] of ids.entries()) {
+      await t.open(`/documents/${id}`);
+      await t.page.getByRole('heading', { level: 1, name: names[i], exact: true }).waitFor();
+      const wide = await t.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${names[i].slice(0, 9)}: ${wide} pixels wider than ${width}`);
+    }
+    await t.open('/documents?protocol=as2&direction=out');
+    await t.page.getByRole('table').getByRole('link', { name: names[3] }).waitFor();
+    const inner = await t.page.locator('.table-box').evaluate((e) => e.scrollWidth - e.clientWidth);
+    assert.ok(inner <= 0, `the table is ${inner} pixels wider than its place at ${width}`);
+  }
+  await t.again({ colorScheme: 'dark' });
+  await t.open(`/documents/${ids[3]}`);
+  await t.page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+  assert.equal(await t.page.getByRole('navigation', { name: 'Main', includeHidden: true }).isVisible(), false);
+  await t.text(/^Waybill plant-7 · .* · times: UTC/).waitFor();
+  assert.equal(await t.page.evaluate(() => getComputedStyle(document.body).color), 'rgb(26, 33, 48)', 'dark on white');
+});

@@ -34,10 +34,11 @@ test('a session that ended leads to log-on, and log-on back to the same page', a
   await t.button('Log on').click();
   await t.text('delfor-test-from-borealis').first().waitFor();
   await t.context.clearCookies();
-  await t.text('The session has ended').waitFor();
-  await t.page.getByLabel('Name').fill('vic');
-  await t.page.getByLabel('Password').fill(PASSWORD);
-  await t.button('Log on').click();
+  const dialog = t.page.getByRole('dialog', { name: 'Log on again' });
+  await dialog.getByText('The session has ended').waitFor();
+  await dialog.getByLabel('Password').fill(PASSWORD);
+  await dialog.getByRole('button', { name: 'Log on' }).click();
+  await dialog.waitFor({ state: 'detached' });
   await t.text('delfor-test-from-borealis').first().waitFor();
   assert.equal(t.path(), '/listeners?state=errored');
 });
@@ -158,6 +159,49 @@ test('on a narrow screen the navigation opens by its button', async (t) => {
   assert.equal(await nav.isVisible(), false);
   const wide = await t.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `the page is ${wide} pixels wider than the screen`);
+});
+
+test('on a phone no page is wider than the screen, and a listener’s reason and buttons are seen', async (t) => {
+  await t.again({ viewport: { width: 390, height: 844 } });
+  await t.open('/');
+  const names = await t.page.getByRole('navigation', { name: 'Main', includeHidden: true }).locator('a').evaluateAll((l) => l.map((a) => a.getAttribute('href').replace('/console', '')));
+  for (const path of [...names.filter((n) => n !== '/licenses.txt'), '/partners/partner/acme', '/partners/new/process', '/certificates/our-keys']) {
+    await t.open(path);
+    await t.page.locator('main .loading').first().waitFor({ state: 'detached' });
+    const wide = await t.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${path} is ${wide} pixels wider than the screen`);
+  }
+  await t.open('/listeners?state=errored');
+  const row = t.page.getByRole('row').filter({ hasText: 'delfor-test-from-borealis' });
+  for (const part of [row.getByText('was deployed earlier with the same'), row.getByRole('button', { name: 'Restart delfor-test-from-borealis' })]) {
+    const box = await part.boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= 390 && box.height < 140, JSON.stringify(box));
+  }
+});
+
+test('times tell their zone, and can be shown in UTC', async (t) => {
+  await t.again({ timezoneId: 'America/St_Johns' });
+  const d = await newest(t, 'state=overdue');
+  await t.open(`/documents/${d.id}`);
+  const created = t.page.locator(`.facts time[datetime="${d.created}"]`).first();
+  const utc = d.created.slice(0, 19).replace('T', ' ');
+  const there = new Date(new Date(d.created).getTime() - 12600000).toISOString().slice(0, 19).replace('T', ' ');
+  assert.equal(await created.innerText(), `${there} UTC-03:30`);
+  await t.button('Times: UTC-03:30, America/St_Johns').click();
+  await t.button('Times: UTC', { exact: true }).waitFor();
+  assert.equal(await created.innerText(), `${utc} UTC`);
+  await t.open('/documents?from=2026-01-01T03:30:00Z');
+  await t.button('Times: UTC', { exact: true }).waitFor(); /* it is kept */
+  assert.equal(await t.page.getByLabel('Created from').inputValue(), '2026-01-01T03:30');
+  await t.button('Times: UTC', { exact: true }).click();
+  await t.until(async () => (await t.page.getByLabel('Created from').inputValue()) === '2026-01-01T00:00', 'the time there');
+});
+
+test('the window tells whose console it is, and two of them on one host have a session each', async (t) => {
+  await t.open('/listeners');
+  await t.until(async () => (await t.page.title()) === 'Listeners · plant-7 · Waybill', 'the name of the runtime');
+  const names = (await t.context.cookies()).map((c) => c.name);
+  assert.deepEqual(names, [`waybill-${new URL(t.url).port}`]);
 });
 
 test('by keyboard alone a document is found and opened', async (t) => {

@@ -265,3 +265,42 @@ test('a token is shown once, works, and is taken away', async (t) => {
   await confirm(t, 'Delete token');
   await t.until(async () => (await ask()).status === 401, 'the token to be refused');
 });
+
+test('files dropped on the page are imported: several in DER together; of PKCS#7 it is told what to do', async (t) => {
+  const der = (name) => Buffer.from(readFileSync(key(name), 'utf8').replace(/-----[^-]+-----/g, ''), 'base64').toString('base64');
+  const drop = async (target, files) => {
+    const data = await t.page.evaluateHandle((list) => {
+      const d = new DataTransfer();
+      for (const f of list) d.items.add(new File([Uint8Array.from(atob(f.octets), (c) => c.charCodeAt(0))], f.name));
+      return d;
+    }, files);
+    await target.dispatchEvent('drop', { dataTransfer: data });
+  };
+  await t.open('/certificates');
+  const dialog = t.page.getByRole('dialog');
+  await drop(t.page.locator('main h1'), [
+    { name: 'acme-in-der.cer', octets: der('acme.example.crt') },
+    { name: 'acme-key.der', octets: der('acme.example.key') },
+  ]);
+  await dialog.getByText('private key', { exact: true }).waitFor();
+  assert.equal(await t.page.getByLabel('Name of the component').inputValue(), 'acme-in-der');
+  await drop(dialog.locator('.drop'), [{ name: 'all.p7b', octets: Buffer.from('300b06092a864886f70d010702', 'hex').toString('base64') }]);
+  await dialog.getByRole('alert').getByText('openssl pkcs7 -print_certs').waitFor();
+  await drop(dialog.locator('.drop'), [{ name: 'second.der', octets: der('plant-7.example.crt') }]);
+  await dialog.getByText('second.der').waitFor();
+  await confirm(t, 'Import');
+  await t.text('acme-in-der version 1').waitFor();
+  const c = (await t.api('GET', '/api/v1/certificates')).certificates.find((x) => x.name === 'acme-in-der');
+  assert.equal(c.has_key, true);
+});
+
+test('the overview leads to the certificate that ends, and a runtime without components says how to begin', async (t) => {
+  await t.open('/');
+  await t.page.getByRole('link', { name: /^Renew: Certificate borealis-files expired/ }).click();
+  await t.page.getByRole('heading', { level: 1, name: 'borealis-files' }).waitFor();
+  await t.page.route('**/api/v1/listeners', (route) => route.fulfill({ json: { listeners: [] } }));
+  await t.open('/listeners');
+  await t.text('No listener yet').waitFor();
+  await t.page.getByRole('link', { name: 'identity', exact: true }).click();
+  await t.page.getByRole('heading', { level: 1, name: 'New identity' }).waitFor();
+});

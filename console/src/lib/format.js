@@ -1,15 +1,53 @@
-/* Texts of times, sizes and counts, as the browser's language writes them. */
+/* Texts of times, sizes and counts. Times are in the zone of the browser, or in UTC when the user
+ * wants them so. */
+import { kept, store } from './store.js';
+
+export const inUtc = kept('waybill.utc', false);
+
 const two = (n) => String(n).padStart(2, '0');
 
-/* 2026-11-21 in local time. */
-export const localDay = (d) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
-export const localClock = (d) => `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+/* Minutes that a time is ahead of UTC in the zone that is shown. */
+const ahead = (d) => (inUtc.get() ? 0 : -d.getTimezoneOffset());
+const shifted = (d) => new Date(d.getTime() + ahead(d) * 60000).toISOString();
 
-/* Local: the clock today, else day and clock. */
+/* 2026-11-21, and 10:15:00 */
+export const dayText = (d) => shifted(d).slice(0, 10);
+export const clockText = (d) => shifted(d).slice(11, 19);
+export const fineClockText = (d) => shifted(d).slice(11, 23);
+
+/* UTC, UTC+01:00 */
+export function offsetText(d) {
+  const n = ahead(d);
+  return n === 0 ? 'UTC' : `UTC${n < 0 ? '-' : '+'}${two(Math.floor(Math.abs(n) / 60))}:${two(Math.abs(n) % 60)}`;
+}
+
+/* The zone that is shown, for people. */
+export function zoneText() {
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const offset = offsetText(new Date());
+  return inUtc.get() || !name || name === offset ? offset : `${offset}, ${name}`;
+}
+
+/* Changes at midnight: a clock alone is one of today. */
+export const today = store(dayText(new Date()));
+setInterval(() => today.get() !== dayText(new Date()) && today.set(dayText(new Date())), 10000);
+
+/* The clock today, else day and clock; in full with the zone. */
 export function timeText(text, { full = false } = {}) {
   const d = new Date(text);
   if (Number.isNaN(d.getTime())) return text;
-  return !full && localDay(d) === localDay(new Date()) ? localClock(d) : `${localDay(d)} ${localClock(d)}`;
+  if (full) return `${dayText(d)} ${clockText(d)} ${offsetText(d)}`;
+  return dayText(d) === dayText(new Date()) ? clockText(d) : `${dayText(d)} ${clockText(d)}`;
+}
+
+/* Of the API's time for a datetime-local field, and back. */
+export function toField(text) {
+  const d = new Date(text);
+  return !text || Number.isNaN(d.getTime()) ? '' : shifted(d).slice(0, 19);
+}
+export function fromField(value) {
+  const d = new Date(inUtc.get() && value ? `${value}Z` : value);
+  return !value || Number.isNaN(d.getTime()) ? '' : d.toISOString().replace('.000Z', 'Z');
 }
 
 export const utcText = (text) => `${text.replace('T', ' ').replace('Z', '')} UTC`;
@@ -35,6 +73,9 @@ export function sizeText(n) {
   } while (n >= 999.5 && unit < 4);
   return `${n < 10 ? n.toFixed(1) : Math.round(n)} ${['kB', 'MB', 'GB', 'TB', 'PB'][unit]}`;
 }
+
+/* 1.2 MB, 1,234,567 octets: to be compared with what the partner says. */
+export const exactSize = (n) => (n < 1000 ? plural(n, 'octet') : `${sizeText(n)}, ${plural(n, 'octet')}`);
 
 const counts = new Intl.NumberFormat('en');
 export const countText = (n) => counts.format(n);

@@ -1,9 +1,12 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { runtime } from './session.js';
 import { store } from './store.js';
 import { stable } from './stable.js';
 
 /* When live is false nothing is fetched again by itself. */
 export const live = store(true);
+
+const AGAIN = 3000; /* ms until a runtime that does not answer is asked again */
 
 /* Fetches now and then again, `every` ms after the answer, while the page can be seen: at most one
  * request is under way, and what did not change stays the same object.
@@ -29,6 +32,7 @@ export function usePoll(fetcher, key, every = 0) {
         return;
       }
       running = true;
+      let failed = false;
       const { signal } = alone;
       try {
         const data = now.current ? await now.current(signal) : null;
@@ -38,18 +42,19 @@ export function usePoll(fetcher, key, every = 0) {
             return next === s.data && !s.error && !s.loading ? s : { data: next, error: null, loading: false, key };
           });
       } catch (error) {
-        if (!signal.aborted) setState((s) => ({ ...s, error, loading: false }));
+        failed = error.status === 0;
+        if (!signal.aborted && error.name !== 'AbortError') setState((s) => ({ ...s, error, loading: false }));
       }
       running = false;
       if (signal.aborted) return;
       if (again) {
         again = false;
         run();
-      } else plan();
+      } else plan(failed && !(every > 0 && every < AGAIN) ? AGAIN : every);
     }
-    function plan() {
+    function plan(ms) {
       clearTimeout(timer);
-      if (every > 0 && on && document.visibilityState === 'visible') timer = setTimeout(run, every);
+      if (ms > 0 && on && document.visibilityState === 'visible') timer = setTimeout(run, ms);
     }
     function seen() {
       if (document.visibilityState === 'visible' && every > 0 && on) run();
@@ -68,11 +73,12 @@ export function usePoll(fetcher, key, every = 0) {
   return state.key === key ? { ...state, refresh } : { data: null, error: null, loading: true, refresh };
 }
 
-/* The title of the browser's window. */
+/* The title of the browser's window: the page, then whose console it is. */
 export function useTitle(title) {
+  const of = runtime.use()?.name;
   useEffect(() => {
-    document.title = title ? `${title} · Waybill` : 'Waybill';
-  }, [title]);
+    document.title = [title, of, 'Waybill'].filter(Boolean).join(' · ');
+  }, [title, of]);
 }
 
 /* A value that follows after `ms` of rest: text of a search field. */

@@ -5,6 +5,10 @@ export function store(value) {
   const followers = new Set();
   const self = {
     get: () => value,
+    follow(run) {
+      followers.add(run);
+      return () => followers.delete(run);
+    },
     set(next) {
       value = typeof next === 'function' ? next(value) : next;
       followers.forEach((f) => f(value));

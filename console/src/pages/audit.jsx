@@ -1,6 +1,7 @@
 /* Who changed what. */
 import { useEffect, useState } from 'preact/hooks';
 import { get } from '../lib/api.js';
+import { fromField, inUtc, toField } from '../lib/format.js';
 import { usePoll, useRest, useTitle } from '../lib/hooks.js';
 import { place, setQuery } from '../lib/router.js';
 import { Button, Empty, ErrorBox, Link, Loading, PageHead, Time } from '../ui/basic.jsx';
@@ -26,25 +27,23 @@ function What({ text }) {
 }
 
 const columns = [
-  { id: 'at', title: 'When', narrow: true, cell: (l) => <Time at={l.at} full /> },
+  { id: 'at', title: 'When', narrow: true, plain: true, cell: (l) => <Time at={l.at} full /> },
   { id: 'who', title: 'Who', narrow: true, cell: (l) => <button type="button" class="as-link mono" title="Only of this one" onClick={() => setQuery({ who: l.who, before: '' })}>{l.who}</button> },
   { id: 'from', title: 'From', narrow: true, hide: 'small', cell: (l) => (l.from ? <span class="mono">{l.from}</span> : <span class="none">this machine</span>) },
   { id: 'what', title: 'What', cell: (l) => <What text={l.what} /> },
 ];
 
-/* A local date and time as the API takes it. */
-const timeOf = (local) => (local ? new Date(local).toISOString() : '');
-
 function Audit() {
   const { query } = place.use();
   const [who, setWho] = useState(query.who ?? '');
   const typed = useRest(who);
+  inUtc.use();
   useTitle('Audit');
   useEffect(() => {
     if (typed !== (place.get().query.who ?? '')) setQuery({ who: typed, before: '' });
   }, [typed]);
   useEffect(() => setWho(query.who ?? ''), [query.who]);
-  const wanted = { who: query.who, from: timeOf(query.from), to: timeOf(query.to), before: query.before, limit: 50 };
+  const wanted = { who: query.who, from: query.from, to: query.to, before: query.before, limit: 50 };
   const { data, error, refresh } = usePoll((signal) => get('/api/v1/audit', wanted, { signal }), JSON.stringify(wanted), query.before ? 0 : 5000);
   const filtered = query.who || query.from || query.to;
   return (
@@ -52,8 +51,8 @@ function Audit() {
       <PageHead title="Audit" about="Every change: when, by whom, from which address. Nothing here can be altered or taken away by hand." />
       <div class="filters">
         <TextField label="Who" type="search" placeholder="user:zoe, token:, local:" value={who} onValue={setWho} />
-        <Field label="From">{(p) => <input type="datetime-local" {...p} value={query.from ?? ''} onChange={(e) => setQuery({ from: e.target.value, before: '' })} />}</Field>
-        <Field label="To">{(p) => <input type="datetime-local" {...p} value={query.to ?? ''} onChange={(e) => setQuery({ to: e.target.value, before: '' })} />}</Field>
+        <Field label="From">{(p) => <input type="datetime-local" {...p} step="1" value={toField(query.from)} onChange={(e) => setQuery({ from: fromField(e.target.value), before: '' })} />}</Field>
+        <Field label="To">{(p) => <input type="datetime-local" {...p} step="1" value={toField(query.to)} onChange={(e) => setQuery({ to: fromField(e.target.value), before: '' })} />}</Field>
         {filtered && (
           <Button kind="quiet" onClick={() => setQuery({ who: '', from: '', to: '', before: '' })}>
             Show all

@@ -1,6 +1,6 @@
 /* Certificates: ours and partners', by when they end. */
 import './certificates.css';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { get, post, segment } from '../lib/api.js';
 import { CERTIFICATE_FILES } from '../lib/files.js';
 import { plural } from '../lib/format.js';
@@ -66,7 +66,7 @@ const columns = [
       </>
     ),
   },
-  { id: 'state', title: 'State', narrow: true, cell: (c) => <CertificateState c={c} /> },
+  { id: 'state', title: 'State', narrow: true, plain: true, cell: (c) => <CertificateState c={c} /> },
   { id: 'left', title: 'Left', right: true, narrow: true, cell: (c) => (c.valid_to ? daysText(c.days_left) : '') },
   { id: 'to', title: 'Ends', narrow: true, hide: 'small', cell: (c) => <Time at={c.valid_to} full /> },
   { id: 'users', title: 'Used by', hide: 'small', cell: (c) => (c.used_by.length === 0 ? <span class="none">nobody</span> : <UsedBy users={c.used_by} most={4} />) },
@@ -125,6 +125,13 @@ function Certificates() {
   const rows = all.filter((c) => (!query.state || c.state === query.state) && (text === '' || [c.name, c.subject, c.issuer, c.serial, c.sha256, ...c.used_by].some((t) => (t ?? '').toLowerCase().includes(text))));
   const counts = new Map();
   for (const c of all) counts.set(c.state, (counts.get(c.state) ?? 0) + 1);
+  const admin = may('admin');
+  useEffect(() => {
+    if (!admin) return undefined;
+    const dropped = (e) => e.dataTransfer?.files.length > 0 && !document.querySelector('dialog[open]') && setFiles([...e.dataTransfer.files]);
+    addEventListener('drop', dropped);
+    return () => removeEventListener('drop', dropped);
+  }, [admin]);
   return (
     <>
       <PageHead title="Certificates" about="Ours, with their private keys, and those of partners; the first to end are first.">

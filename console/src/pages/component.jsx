@@ -1,6 +1,7 @@
 /* One partner, identity or process. */
 import { useEffect, useState } from 'preact/hooks';
 import { del, get, post, segment } from '../lib/api.js';
+import { timeText } from '../lib/format.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
 import { go, place, setQuery } from '../lib/router.js';
 import { may } from '../lib/session.js';
@@ -9,6 +10,7 @@ import { confirm } from '../ui/dialog.jsx';
 import { ComponentEditor } from '../ui/component_editor.jsx';
 import { Diff } from '../ui/diff.jsx';
 import { SelectField } from '../ui/form.jsx';
+import { Icon } from '../ui/icons.jsx';
 import { SendDialog } from '../ui/send_dialog.jsx';
 import { TestDialog } from '../ui/test_dialog.jsx';
 import './partners.css';
@@ -56,8 +58,18 @@ function Component({ kind, name }) {
           </>
         }
       >
+        {kind === 'partner' && (
+          <Link class="button" to={`/documents?partner=${segment(name)}`}>
+            <Icon name="documents" />
+            Documents
+          </Link>
+        )}
         {kind === 'partner' && may('operator') && (
           <>
+            <Link class="button" to={`/sessions?trace=${segment(name)}`}>
+              <Icon name="search" />
+              Trace
+            </Link>
             <Button icon="sessions" onClick={() => attempt(() => post(`/api/v1/partners/${segment(name)}/call`), `Partner ${name} is being called: see Sessions.`)}>
               Call now
             </Button>
@@ -132,7 +144,7 @@ export function Versions({ kind, name, now, use }) {
   const to = Number(query.to) || versions[0]?.version;
   const from = Number(query.from) || (to > 1 ? to - 1 : to);
   const diff = usePoll(versions.length > 1 ? (signal) => get(`${base}/diff`, { from, to, ...MASKED }, { signal }) : null, `${base}/${from}/${to}/${versions.length}`);
-  const options = versions.map((v) => [String(v.version), `${v.version} – ${new Date(v.at).toLocaleString()}`]);
+  const options = versions.map((v) => [String(v.version), `${v.version} – ${timeText(v.at, { full: true })}`]);
 
   async function restore() {
     const v = await attempt(() => get(`${base}/versions/${from}`, MASKED));

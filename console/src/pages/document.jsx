@@ -2,99 +2,16 @@
  * what can be done about it. */
 import './document.css';
 import { useState } from 'preact/hooks';
-import { get, post } from '../lib/api.js';
-import { sizeText, spanText } from '../lib/format.js';
+import { get } from '../lib/api.js';
+import { exactSize, sizeText, spanText } from '../lib/format.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
 import { decodeCommand, decodeMdn, mdnText, octetsOf } from '../lib/receipts.js';
-import { go } from '../lib/router.js';
 import { may } from '../lib/session.js';
-import { Button, Copy, Empty, ErrorBox, Facts, Link, Loading, PageHead, Panel, State, Time, tell } from '../ui/basic.jsx';
-import { confirm } from '../ui/dialog.jsx';
+import { Button, Copy, Empty, ErrorBox, Facts, Link, Loading, PageHead, Panel, State, Time } from '../ui/basic.jsx';
+import { actions, awaitsRelease, run, useManual } from '../ui/document_actions.jsx';
 import { Icon } from '../ui/icons.jsx';
 import { DocumentState } from '../ui/states.jsx';
 import { Table } from '../ui/table.jsx';
-
-const ended = ['acknowledged', 'rejected', 'overdue', 'failed'];
-
-/* What is offered; the API has the last word. */
-const actions = [
-  {
-    id: 'retry',
-    title: 'Retry',
-    icon: 'restart',
-    offer: (d) => d.state === 'failed' || d.state === 'rejected' || (d.state === 'overdue' && d.protocol === 'as2'),
-    text: (d) => (d.direction === 'in' ? 'What failed is run again, from the step that failed.' : 'It is sent to the partner again now.'),
-    done: 'is tried again',
-  },
-  {
-    id: 'reprocess',
-    title: 'Process again',
-    icon: 'restart',
-    offer: (d) => d.direction === 'in' && d.state === 'processed',
-    text: () => 'The process runs over it again, from its first step. What it wrote the first time stays.',
-    done: 'is processed again',
-  },
-  {
-    id: 'resend',
-    title: 'Resend',
-    icon: 'send',
-    offer: (d) => d.direction === 'out' && ended.includes(d.state),
-    text: () => 'The partner gets it as a new document, which does not count as a duplicate.',
-    done: 'is sent again, as this new document',
-  },
-  {
-    id: 'acknowledge',
-    title: 'Acknowledge',
-    icon: 'check',
-    offer: (d) => awaitsRelease(d),
-    text: () => 'The partner gets a positive receipt. It cannot be taken back.',
-    done: 'is acknowledged',
-  },
-  {
-    id: 'reject',
-    title: 'Reject',
-    icon: 'cross',
-    danger: true,
-    offer: (d) => awaitsRelease(d),
-    text: () => 'The partner gets a negative receipt. It cannot be taken back.',
-    field: { label: 'Reason for the partner' },
-    done: 'is rejected',
-  },
-  {
-    id: 'cancel',
-    title: 'Cancel',
-    icon: 'cross',
-    danger: true,
-    offer: (d) => d.direction === 'out' && ['queued', 'sealed', 'sending'].includes(d.state),
-    text: () => 'It is not sent any more.',
-    done: 'is cancelled',
-  },
-];
-
-const awaitsRelease = (d) =>
-  d.direction === 'in' && ['opened', 'processing', 'processed', 'failed'].includes(d.state) && d.receipts.length === 0;
-
-async function run(action, d, refresh) {
-  const answer = await confirm({
-    title: `${action.title} document ${d.id}?`,
-    text: (
-      <>
-        <p>
-          <b>{d.name}</b> {d.direction === 'in' ? 'from' : 'to'} {d.partner ?? d.peer}
-        </p>
-        <p>{action.text(d)}</p>
-      </>
-    ),
-    action: action.title,
-    danger: action.danger,
-    field: action.field,
-    run: (text) => post(`/api/v1/documents/${d.id}/${action.id}`, { query: { text } }),
-  });
-  if (!answer) return;
-  tell('good', `Document ${d.id} ${action.done}.`);
-  if (action.id === 'resend' && answer.id) go(`/documents/${answer.id}`);
-  else refresh();
-}
 
 function Document({ id }) {
   const settled = useState(false);
@@ -107,6 +24,7 @@ function Document({ id }) {
     id,
     settled[0] ? 5000 : 1500,
   );
+  const manual = useManual(d ? [d] : []);
   useTitle(d ? `${d.name || 'document'} ${d.id}` : `Document ${id}`);
 
   if (!d)
@@ -130,7 +48,7 @@ function Document({ id }) {
         <Link to="/documents">Documents</Link> / {d.id}
       </p>
       <PageHead title={d.name || `Document ${d.id}`} about={<Headline d={d} />}>
-        <Actions d={d} refresh={refresh} />
+        <Actions d={d} manual={manual} refresh={refresh} />
       </PageHead>
       <ErrorBox error={error} onRetry={refresh} />
       {d.reason && (
@@ -152,7 +70,7 @@ function Document({ id }) {
           <Panel title="Timeline" id="timeline">
             <Timeline events={d.events} />
           </Panel>
-          <Receipts receipts={d.receipts} d={d} />
+          <Receipts receipts={d.receipts} d={d} manual={manual} />
           <Executions list={d.executions} />
           <Jobs list={d.jobs} />
           <Properties properties={d.properties} />
@@ -189,13 +107,13 @@ function Headline({ d }) {
   );
 }
 
-function Actions({ d, refresh }) {
+function Actions({ d, manual, refresh }) {
   const base = `/api/v1/documents/${d.id}`;
   return (
     <>
       {may('operator') &&
         actions
-          .filter((a) => a.offer(d))
+          .filter((a) => a.offer(d, manual))
           .map((a) => (
             <Button key={a.id} icon={a.icon} kind={a.danger ? 'danger' : ''} onClick={() => run(a, d, refresh)}>
               {a.title}
@@ -228,8 +146,8 @@ function Summary({ d }) {
         ['To', d.to && <Copy text={d.to} what="receiver" />],
         [d.direction === 'in' ? 'Listener' : 'Handed in by', d.direction === 'in' && d.listener ? <Link to={`/listeners?text=${encodeURIComponent(d.listener)}`}>{d.listener}</Link> : d.listener],
         ['Message-ID', d.properties['as2.message_id'] && <Copy text={d.properties['as2.message_id']} what="Message-ID" />],
-        ['Opened', d.size > 0 && sizeText(d.size)],
-        ['Raw', d.raw_size > 0 && sizeText(d.raw_size)],
+        ['Opened', d.size > 0 && exactSize(d.size)],
+        ['Raw', d.raw_size > 0 && exactSize(d.raw_size)],
         ['Created', <Time at={d.created} full />],
         ['Changed', <Time at={d.changed} full />],
       ]}
@@ -274,7 +192,7 @@ function Timeline({ events }) {
 
 /* ---- receipts ---- */
 
-function Receipts({ receipts, d }) {
+function Receipts({ receipts, d, manual }) {
   return (
     <Panel title="Receipts" id="receipts">
       {receipts.length === 0 && (
@@ -283,8 +201,8 @@ function Receipts({ receipts, d }) {
             ? d.state === 'sent' || d.state === 'overdue'
               ? 'None came yet.'
               : 'None.'
-            : awaitsRelease(d)
-              ? 'None was sent. Where the operation says acknowledge: manual, this waits for Acknowledge or Reject.'
+            : awaitsRelease(d, manual)
+              ? 'None was sent: it waits for Acknowledge or Reject (acknowledge: manual).'
               : 'None.'}
         </p>
       )}

@@ -2,40 +2,32 @@
 import './documents.css';
 import { useEffect, useState } from 'preact/hooks';
 import { get } from '../lib/api.js';
-import { sizeText } from '../lib/format.js';
+import { countText, fromField, inUtc, plural, sizeText, toField } from '../lib/format.js';
 import { usePoll, useRest, useTitle } from '../lib/hooks.js';
 import { place, setQuery } from '../lib/router.js';
 import { may } from '../lib/session.js';
-import { Button, Command, Empty, ErrorBox, Link, Loading, PageHead, Time } from '../ui/basic.jsx';
+import { Button, Command, Empty, ErrorBox, Link, Loading, PageHead, Time, attempt } from '../ui/basic.jsx';
 import { SelectField, TextField } from '../ui/form.jsx';
 import { SendDialog } from '../ui/send_dialog.jsx';
 import { Icon } from '../ui/icons.jsx';
 import { Direction, DocumentState, documentStateNames } from '../ui/states.jsx';
 import { Table } from '../ui/table.jsx';
+import { actions, ManyDialog, useManual } from '../ui/document_actions.jsx';
 
 const PAGE = 50;
+const MOST = 1000; /* at once, by one action */
 const filters = [
   'text', 'state', 'direction', 'protocol', 'partner', 'listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to',
 ];
 const rare = ['listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to'];
 
-/* Local times of the form are UTC texts in the address. */
-const toLocal = (text) => {
-  const d = new Date(text);
-  if (!text || Number.isNaN(d.getTime())) return '';
-  return new Date(d.getTime() - d.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
-};
-const fromLocal = (text) => {
-  const d = new Date(text);
-  return !text || Number.isNaN(d.getTime()) ? '' : d.toISOString().replace('.000Z', 'Z');
-};
-
 const columns = [
-  { id: 'state', title: 'State', narrow: true, cell: (d) => <DocumentState state={d.state} /> },
-  { id: 'direction', title: 'Way', narrow: true, cell: (d) => <Direction direction={d.direction} /> },
+  { id: 'state', title: 'State', narrow: true, plain: true, cell: (d) => <DocumentState state={d.state} /> },
+  { id: 'direction', title: 'Way', narrow: true, plain: true, cell: (d) => <Direction direction={d.direction} /> },
   {
     id: 'name',
     title: 'Document',
+    class: 'name-cell',
     cell: (d) => (
       <>
         <Link to={`/documents/${d.id}`} class="strong">
@@ -65,6 +57,7 @@ function Documents() {
   );
   const rows = data?.documents ?? [];
   const filtered = Object.keys(given).length > 0;
+  const selection = useChosen(rows);
 
   return (
     <>
@@ -81,8 +74,9 @@ function Documents() {
       <Filters query={query} />
       <ErrorBox error={error} onRetry={refresh} />
       {!data && !error && <Loading />}
-      {data && rows.length === 0 && (filtered || query.before ? <NothingFits /> : <NothingYet />)}
-      {rows.length > 0 && <Table caption="Documents" columns={columns} rows={rows} />}
+      {data && rows.length === 0 && (filtered || query.before ? <NothingFits query={query} /> : <NothingYet />)}
+      {may('operator') && <Chosen selection={selection} given={given} more={!!(query.before || data?.next)} refresh={refresh} />}
+      {rows.length > 0 && <Table caption="Documents" columns={columns} rows={rows} select={may('operator') ? selection : undefined} />}
       {(query.before || data?.next) && (
         <nav class="pager" aria-label="Pages">
           <Button icon="left" disabled={!query.before} onClick={() => setQuery({ before: '' }, { replace: false })}>
@@ -100,9 +94,16 @@ function Documents() {
 
 const clear = () => setQuery(Object.fromEntries([...filters, 'before'].map((f) => [f, ''])));
 
-function NothingFits() {
+function NothingFits({ query }) {
+  const number = /^\s*#?(\d{1,18})\s*$/.exec(query.text ?? '')?.[1];
   return (
     <Empty icon="search" title="No document fits">
+      {number && (
+        <p>
+          Names and codes are searched here. <Link to={`/documents/${number}`}>Open the document with the number {number}</Link>
+        </p>
+      )}
+      {query.text && !number && <p>A name or code is found by its beginning; upper and lower case differ.</p>}
       <div>
         <Button onClick={clear}>Show all documents</Button>
       </div>
@@ -113,15 +114,90 @@ function NothingFits() {
 function NothingYet() {
   return (
     <Empty title="No document yet">
-      <p>Documents that partners send appear here by themselves. To send one:</p>
+      <p>Documents that partners send appear here by themselves. To send one: Send, above, or</p>
       <Command>waybill send --partner NAME FILE</Command>
     </Empty>
   );
 }
 
+/* ---- several at once ---- */
+
+/* What is selected stays so when newer documents push it off the page. */
+function useChosen(rows) {
+  const [chosen, setChosen] = useState(() => new Map());
+  const byId = new Map(rows.map((d) => [d.id, d]));
+  const change = (run) =>
+    setChosen((old) => {
+      const next = new Map(old);
+      run(next);
+      return next;
+    });
+  return {
+    documents: [...chosen.values()].map((d) => byId.get(d.id) ?? d),
+    has: (id) => chosen.has(id),
+    toggle: (id) => change((m) => m.delete(id) || m.set(id, byId.get(id))),
+    all: (on) => change((m) => rows.forEach((d) => (on ? m.set(d.id, d) : m.delete(d.id)))),
+    add: (list) => change((m) => list.forEach((d) => m.set(d.id, d))),
+    clear: () => setChosen(new Map()),
+    label: (d) => `${d.name || 'document'} ${d.id}`,
+  };
+}
+
+function Chosen({ selection, given, more, refresh }) {
+  const [asked, setAsked] = useState(null);
+  const { documents } = selection;
+  const manual = useManual(documents);
+  const rest = useRest(JSON.stringify(given), 0);
+  useEffect(() => selection.clear(), [rest]);
+  if (documents.length === 0) return null;
+  async function all() {
+    const got = await attempt(() => get('/api/v1/documents', { ...given, limit: MOST }));
+    if (got) selection.add(got.documents);
+  }
+  const offered = actions.map((a) => [a, documents.filter((d) => a.offer(d, manual))]).filter(([, list]) => list.length > 0);
+  return (
+    <div class="selected" role="region" aria-label="Selected documents">
+      <span>{plural(documents.length, 'document')} selected</span>
+      {offered.map(([action, list]) => (
+        <Button key={action.id} icon={action.icon} kind={action.danger ? 'danger' : ''} onClick={() => setAsked({ action, documents: list })}>
+          {action.title} {countText(list.length)}
+        </Button>
+      ))}
+      {offered.length === 0 && <span class="soft">Nothing is to be done about {documents.length === 1 ? 'it' : 'them'}.</span>}
+      {more && (
+        <Button kind="quiet" onClick={all}>
+          Select the newest {countText(MOST)} that fit
+        </Button>
+      )}
+      <Button kind="quiet" onClick={selection.clear}>
+        Select none
+      </Button>
+      {asked && (
+        <ManyDialog
+          {...asked}
+          onClose={(done) => {
+            setAsked(null);
+            if (done) selection.clear();
+            refresh();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
 /* ---- filters ---- */
 
+/* Names to choose from while one types. */
+function useNames() {
+  const { data } = usePoll((signal) => get('/api/v1/components', {}, { signal }), 'components');
+  const names = (kind) => (data?.components ?? []).filter((c) => c.kind === kind).map((c) => c.name).sort();
+  return { partner: names('partner'), listener: names('process') };
+}
+
 function Filters({ query }) {
+  const names = useNames();
+  inUtc.use();
   const [more, setMore] = useState(rare.some((f) => query[f]));
   const set = (name) => (value) => setQuery({ [name]: value, before: '' });
   return (
@@ -144,7 +220,7 @@ function Filters({ query }) {
         <SelectField label="State" value={query.state} onValue={set('state')} options={[['', 'any'], ...documentStateNames]} />
         <SelectField label="Way" value={query.direction} onValue={set('direction')} options={[['', 'both'], 'in', 'out']} />
         <SelectField label="Protocol" value={query.protocol} onValue={set('protocol')} options={[['', 'both'], ['oftp2', 'OFTP2'], ['as2', 'AS2']]} />
-        <Text name="partner" label="Partner" query={query} />
+        <Text name="partner" label="Partner" query={query} known={names.partner} />
         <Button kind="quiet" aria-expanded={more} aria-controls="more-filters" onClick={() => setMore(!more)}>
           {more ? 'Fewer filters' : 'More filters'}
         </Button>
@@ -156,14 +232,14 @@ function Filters({ query }) {
       </div>
       {more && (
         <div class="filters" id="more-filters">
-          <Text name="listener" label="Listener" query={query} />
+          <Text name="listener" label="Listener" query={query} known={names.listener} />
           <Text name="name" label="Name (SFIDDSN)" query={query} />
           <Text name="file_name_prefix" label="File name begins" query={query} />
           <Text name="message_id" label="Message-ID" query={query} />
           <Text name="label" label="Tracked field" query={query} />
           <Text name="value_prefix" label="… its value begins" query={query} />
-          <TextField type="datetime-local" step="1" label="Created from" value={toLocal(query.from)} onValue={(v) => set('from')(fromLocal(v))} />
-          <TextField type="datetime-local" step="1" label="… to" value={toLocal(query.to)} onValue={(v) => set('to')(fromLocal(v))} />
+          <TextField type="datetime-local" step="1" label="Created from" value={toField(query.from)} onValue={(v) => set('from')(fromField(v))} />
+          <TextField type="datetime-local" step="1" label="… to" value={toField(query.to)} onValue={(v) => set('to')(fromField(v))} />
         </div>
       )}
     </form>
@@ -189,11 +265,21 @@ function Typed({ name, query, children }) {
   return children(text, setText);
 }
 
-function Text({ name, label, query }) {
+function Text({ name, label, query, known }) {
+  const list = known ? `known-${name}` : undefined;
   return (
-    <Typed name={name} query={query}>
-      {(value, onValue) => <TextField label={label} value={value} onValue={onValue} autocapitalize="none" spellcheck={false} />}
-    </Typed>
+    <>
+      <Typed name={name} query={query}>
+        {(value, onValue) => <TextField label={label} value={value} onValue={onValue} list={list} autocomplete={list && 'off'} autocapitalize="none" spellcheck={false} />}
+      </Typed>
+      {known && (
+        <datalist id={list}>
+          {known.map((n) => (
+            <option key={n} value={n} />
+          ))}
+        </datalist>
+      )}
+    </>
   );
 }
 

@@ -1,16 +1,17 @@
 /* Listeners: state, why, and pause, resume, restart of one or several. */
 import './listeners.css';
 import { get, post, segment } from '../lib/api.js';
-import { plural } from '../lib/format.js';
+import { countText, plural } from '../lib/format.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
 import { place, setQuery } from '../lib/router.js';
 import { useSelection } from '../lib/select.js';
 import { may } from '../lib/session.js';
-import { Button, Command, Empty, ErrorBox, Link, Loading, PageHead, Time, attempt, tell } from '../ui/basic.jsx';
+import { Button, Empty, ErrorBox, Link, Loading, PageHead, Time, attempt, tell } from '../ui/basic.jsx';
 import { confirm } from '../ui/dialog.jsx';
 import { Icon } from '../ui/icons.jsx';
 import { ListenerState } from '../ui/states.jsx';
 import { Table } from '../ui/table.jsx';
+import { FirstSteps } from './overview.jsx';
 
 const does = {
   pause: { done: 'paused', from: ['listening', 'errored'], icon: 'pause', title: 'Pause' },
@@ -61,7 +62,7 @@ async function many(names, action, refresh, selection) {
 }
 
 const columnsFor = (refresh, operator) => [
-  { id: 'state', title: 'State', narrow: true, sort: true, cell: (l) => <ListenerState state={l.state} /> },
+  { id: 'state', title: 'State', narrow: true, plain: true, sort: true, cell: (l) => <ListenerState state={l.state} /> },
   {
     id: 'name',
     title: 'Listener',
@@ -72,20 +73,25 @@ const columnsFor = (refresh, operator) => [
           {l.name}
         </Link>
         {l.reason && <p class={l.state === 'errored' ? 'cell-bad' : 'cell-sub'}>{l.reason}</p>}
+        {l.state !== 'errored' && l.last_error && (
+          <p class="cell-sub">
+            Last failure <Time at={l.last_error.at} />: {l.last_error.text}
+          </p>
+        )}
       </>
     ),
   },
   { id: 'server', title: 'Server', narrow: true, hide: 'small', sort: true, cell: (l) => l.server.replace('-server', '').toUpperCase() },
   { id: 'from', title: 'From', sort: true, cell: (l) => <Party name={l.from_name} code={l.from} /> },
   { id: 'to', title: 'To', narrow: true, hide: 'small', cell: (l) => <span title={l.to}>{l.to_name || l.to}</span> },
-  { id: 'documents', title: 'Documents', right: true, narrow: true, sort: true, cell: (l) => l.documents },
+  { id: 'documents', title: 'Documents', right: true, narrow: true, sort: true, cell: (l) => countText(l.documents) },
   {
     id: 'failures',
     title: 'Failures',
     right: true,
     narrow: true,
     sort: true,
-    cell: (l) => (l.failures > 0 ? <span class="count-bad">{l.failures}</span> : 0),
+    cell: (l) => (l.failures > 0 ? <span class="count-bad">{countText(l.failures)}</span> : 0),
   },
   { id: 'last', title: 'Last', narrow: true, sort: true, cell: (l) => <Time at={l.last} /> },
   ...(operator
@@ -157,8 +163,8 @@ function Listeners() {
       {!data && !error && <Loading />}
       {data && all.length === 0 && (
         <Empty icon="listeners" title="No listener yet">
-          <p>A process with an operation listens for one partner’s documents. Write one and apply it:</p>
-          <Command>waybill apply -f components.yaml</Command>
+          <p>A process listens for one partner’s documents.</p>
+          <FirstSteps />
         </Empty>
       )}
       {all.length > 0 && (

@@ -2,8 +2,9 @@
 import './overview.css';
 import { useMemo, useRef } from 'preact/hooks';
 import { get } from '../lib/api.js';
-import { countText, localClock, plural, sizeText, spanText } from '../lib/format.js';
+import { clockText, countText, inUtc, plural, sizeText, spanText } from '../lib/format.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
+import { may } from '../lib/session.js';
 import { Command, Empty, ErrorBox, Link, Loading, PageHead, Panel, Time } from '../ui/basic.jsx';
 import { Bars } from '../ui/chart.jsx';
 import { Icon } from '../ui/icons.jsx';
@@ -44,8 +45,8 @@ function Overview() {
         <ErrorBox error={latest.error} />
         {latest.data?.documents.length === 0 && (
           <Empty title="No document yet">
-            <p>Documents that partners send appear here by themselves. To send one:</p>
-            <Command>waybill send --partner NAME FILE</Command>
+            <p>Documents that partners send appear here by themselves.</p>
+            {o && o.listeners.listening + o.listeners.paused + o.listeners.errored === 0 && <FirstSteps />}
           </Empty>
         )}
         {latest.data?.documents.length > 0 && <Table caption="Latest documents" columns={columns} rows={latest.data.documents} />}
@@ -54,10 +55,25 @@ function Overview() {
   );
 }
 
+/* Of a runtime where nothing is deployed yet. */
+export function FirstSteps() {
+  return may('admin') ? (
+    <>
+      <p>
+        To begin, make our <Link to="/partners/new/identity">identity</Link>, then the first <Link to="/partners/new/partner">partner</Link>, then the <Link to="/partners/new/process">process</Link> its documents are for.
+      </p>
+      <p>The same from files:</p>
+      <Command>waybill apply -f components.yaml</Command>
+    </>
+  ) : (
+    <p>There is no process yet that listens for any: an admin makes identity, partner and process, on Partners.</p>
+  );
+}
+
 const columns = [
-  { id: 'state', title: 'State', narrow: true, cell: (d) => <DocumentState state={d.state} /> },
-  { id: 'direction', title: 'Way', narrow: true, cell: (d) => <Direction direction={d.direction} /> },
-  { id: 'name', title: 'Document', cell: (d) => <Link to={`/documents/${d.id}`}>{d.name || `document ${d.id}`}</Link> },
+  { id: 'state', title: 'State', narrow: true, plain: true, cell: (d) => <DocumentState state={d.state} /> },
+  { id: 'direction', title: 'Way', narrow: true, plain: true, cell: (d) => <Direction direction={d.direction} /> },
+  { id: 'name', title: 'Document', class: 'name-cell', cell: (d) => <Link to={`/documents/${d.id}`}>{d.name || `document ${d.id}`}</Link> },
   { id: 'partner', title: 'Partner', class: 'nowrap', cell: (d) => d.partner ?? <span class="mono">{d.peer}</span> },
   { id: 'size', title: 'Size', narrow: true, right: true, cell: (d) => sizeText(d.size || d.raw_size) },
   { id: 'changed', title: 'Changed', narrow: true, cell: (d) => <Time at={d.changed} /> },
@@ -90,6 +106,8 @@ function Tiles({ o }) {
   const work = d.receiving + d.received + d.opened + d.processing + d.queued + d.sealed + d.sending;
   const hour = failuresOf(o.failures_hour);
   const day = failuresOf(o.failures_day);
+  const since = (hours) => `from=${new Date(new Date(o.now).getTime() - hours * 3600000).toISOString().slice(0, 17)}00Z`;
+  const kinds = ['failed', 'refused', 'rejected', 'overdue'].map((k) => [k, (o.failures_hour.in[k] ?? 0) + (o.failures_hour.out[k] ?? 0)]);
   const gone = o.certificates_expiring.filter((c) => c.days_left < 0).length;
   return (
     <ul class="tiles">
@@ -105,6 +123,7 @@ function Tiles({ o }) {
       </Tile>
       <Tile title="Failures" icon="alert" value={countText(hour)} to="/documents?state=failed" tone={hour ? 'bad' : 'good'}>
         <span>in the last hour</span>
+        {kinds.map(([k, n]) => n > 0 && <Part key={k} n={n} to={`/documents?state=${k}&${since(24)}`}>{k}</Part>)}
         <Part n={day}>in 24 hours</Part>
         <Part n={d.failed} to="/documents?state=failed" tone="bad">to be looked at</Part>
       </Tile>
@@ -137,13 +156,14 @@ function Attention({ o }) {
 
   if (!o.ready) add('warn', 'The runtime does not take work now: it starts or stops.');
   if (o.listeners.errored) add('bad', `${plural(o.listeners.errored, 'listener does', 'listeners do')} not listen because of an error.`, '/listeners?state=errored', 'See why');
+  if (o.listeners.paused) add('warn', `${plural(o.listeners.paused, 'listener is', 'listeners are')} paused: documents for ${o.listeners.paused === 1 ? 'it' : 'them'} are turned away.`, '/listeners?state=paused', 'See them');
   if (o.documents.failed) add('bad', `${plural(o.documents.failed, 'document')} failed and can be tried again.`, '/documents?state=failed', 'See them');
   if (o.receipts_overdue) add('warn', `${plural(o.receipts_overdue, 'receipt is', 'receipts are')} overdue.`, '/documents?state=overdue', 'See them');
   for (const c of [...o.certificates_expiring].sort((a, b) => a.days_left - b.days_left).slice(0, 4))
     add(
       c.days_left < 0 ? 'bad' : 'warn',
       c.days_left < 0 ? `Certificate ${c.name} expired ${plural(-c.days_left, 'day')} ago.` : `Certificate ${c.name} expires in ${plural(c.days_left, 'day')}.`,
-      '/certificates',
+      `/certificates/${encodeURIComponent(c.name)}`,
       'Renew',
     );
   if (o.store.disk_total > 0 && o.store.disk_free < Math.min(o.store.disk_total / 20, 20e9))
@@ -174,18 +194,19 @@ const series = [
 ];
 
 function Minutes({ minutes }) {
+  const utc = inUtc.use();
   const points = useMemo(
     () =>
       minutes.map((m) => {
         const d = new Date(m.at);
-        const clock = localClock(d).slice(0, 5);
+        const clock = clockText(d).slice(0, 5);
         return {
           label: clock,
           tick: d.getMinutes() % 10 === 0 ? clock : '',
           values: [m.in.received, m.out.sent, m.in.refused + m.in.failed + m.out.rejected + m.out.failed + m.out.overdue],
         };
       }),
-    [minutes],
+    [minutes, utc],
   );
   return <Bars caption="Documents per minute, the last hour" points={points} series={series} />;
 }

@@ -1,11 +1,11 @@
 /* What runs now: OFTP2 sessions and AS2 requests, with their progress, and their commands decoded. */
 import './sessions.css';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { get, segment, withQuery } from '../lib/api.js';
+import { get, reachable, segment, withQuery } from '../lib/api.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
-import { plural, sizeText } from '../lib/format.js';
+import { fineClockText, inUtc, plural, sizeText } from '../lib/format.js';
 import { place, setQuery } from '../lib/router.js';
-import { may, session } from '../lib/session.js';
+import { loggedOn, may, session } from '../lib/session.js';
 import { Button, Empty, ErrorBox, Link, Loading, Note, PageHead, Panel, State, Time } from '../ui/basic.jsx';
 import { SelectField } from '../ui/form.jsx';
 import { Table } from '../ui/table.jsx';
@@ -83,7 +83,7 @@ function Sessions() {
         </>
       ),
     },
-    { id: 'state', title: 'State', narrow: true, cell: (s) => <State tone={(STATES[s.state] ?? ['idle'])[0]} icon={(STATES[s.state] ?? [0, 'dots'])[1]}>{s.state}</State> },
+    { id: 'state', title: 'State', narrow: true, plain: true, cell: (s) => <State tone={(STATES[s.state] ?? ['idle'])[0]} icon={(STATES[s.state] ?? [0, 'dots'])[1]}>{s.state}</State> },
     { id: 'progress', title: 'Progress', class: 'transfer-cell', cell: (s) => <Progress s={s} /> },
     { id: 'rate', title: 'Rate', right: true, narrow: true, cell: (s) => (rates.get(s.id) > 0 ? `${sizeText(rates.get(s.id))}/s` : <span class="none">–</span>) },
     {
@@ -130,13 +130,15 @@ function Sessions() {
 
 const LINES = 1000;
 
-/* Lines as they come; the newest LINES are kept. */
+class Refused extends Error {}
+
+/* Lines as they come; the newest LINES are kept. A trace that breaks off is begun again. */
 function useTrace(partner) {
   const [state, setState] = useState({ lines: [], open: false, error: null });
   useEffect(() => {
     if (partner === undefined) return undefined;
     const alone = new AbortController();
-    let rest = '';
+    const { signal } = alone;
     let waiting = [];
     let timer = null;
     let number = 0;
@@ -146,24 +148,47 @@ function useTrace(partner) {
       waiting = [];
       setState((s) => ({ ...s, lines: [...s.lines, ...more].slice(-LINES) }));
     };
-    (async () => {
+    const add = (texts) => {
+      waiting.push(...texts.map((text) => ({ id: ++number, text })));
+      timer ??= setTimeout(flush, 100);
+    };
+    async function follow() {
+      const answer = await fetch(withQuery('/api/v1/trace', { partner: partner === '*' ? '' : partner }), { signal, credentials: 'same-origin', cache: 'no-store' });
+      if (answer.status === 401) {
+        session.lost();
+        await loggedOn(signal);
+        return;
+      }
+      if (!answer.ok) throw new Refused((await answer.json()).error);
+      reachable.set(true);
+      setState((s) => ({ ...s, open: true }));
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = '';
       try {
-        const answer = await fetch(withQuery('/api/v1/trace', { partner: partner === '*' ? '' : partner }), { signal: alone.signal, credentials: 'same-origin', cache: 'no-store' });
-        if (answer.status === 401) session.lost();
-        if (!answer.ok) throw new Error((await answer.json()).error);
-        setState((s) => ({ ...s, open: true }));
-        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
         for (;;) {
           const { value, done } = await reader.read();
           if (done) break;
           const parts = (rest + value).split('\n');
           rest = parts.pop();
-          waiting.push(...parts.map((text) => ({ id: ++number, text })));
-          timer ??= setTimeout(flush, 100);
+          add(parts);
+        }
+      } finally {
+        if (!signal.aborted) add(['— The trace broke off here: commands may be missing. —']);
+      }
+    }
+    (async () => {
+      while (!signal.aborted) {
+        try {
+          await follow();
+        } catch (error) {
+          if (signal.aborted) return;
+          if (error instanceof Refused) {
+            setState((s) => ({ ...s, open: false, error }));
+            return;
+          }
         }
         setState((s) => ({ ...s, open: false }));
-      } catch (error) {
-        if (error.name !== 'AbortError') setState((s) => ({ ...s, open: false, error }));
+        await new Promise((r) => setTimeout(r, 2000));
       }
     })();
     return () => {
@@ -177,12 +202,14 @@ function useTrace(partner) {
 const LINE = /^(\S+) (\S+) ([<>]?) ?(.*)$/s;
 
 function Line({ text }) {
+  inUtc.use();
   const m = LINE.exec(text);
-  if (!m) return <div>{text}</div>;
-  const [, at, who, way, what] = m;
+  const at = m && new Date(m[1]);
+  if (!m || Number.isNaN(at.getTime())) return <div>{text}</div>;
+  const [, , who, way, what] = m;
   return (
     <div class={way === '<' ? 'way-in' : way === '>' ? 'way-out' : undefined}>
-      <span class="soft">{at.slice(11, 23)} </span>
+      <span class="soft">{fineClockText(at)} </span>
       <span class="trace-who">{who} </span>
       {way && <b>{way} </b>}
       {what}

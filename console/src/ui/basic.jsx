@@ -1,7 +1,7 @@
 /* Small parts every page uses. */
 import { useEffect, useState } from 'preact/hooks';
 import { store } from '../lib/store.js';
-import { agoText, timeText, utcText } from '../lib/format.js';
+import { agoText, inUtc, timeText, today, utcText } from '../lib/format.js';
 import { href } from '../lib/router.js';
 import { Icon } from './icons.jsx';
 
@@ -33,8 +33,10 @@ export function Link({ to, children, ...rest }) {
   );
 }
 
-/* A time of the API: local, UTC and how long ago when pointed at. */
+/* A time of the API, in the zone that was chosen; UTC and how long ago when pointed at. */
 export function Time({ at, full, none = '–' }) {
+  inUtc.use();
+  today.use();
   if (!at) return <span class="none">{none}</span>;
   return (
     <time dateTime={at} title={`${utcText(at)} · ${agoText(at)}`}>

@@ -3,10 +3,13 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { get, post, segment } from '../lib/api.js';
 import { pathOfProblem, readComponent, setValue, textOf } from '../lib/component.js';
+import { diffLines } from '../lib/diff.js';
+import { drafts } from '../lib/drafts.js';
 import { useRest } from '../lib/hooks.js';
 import { may } from '../lib/session.js';
 import { Button, ErrorBox, Note, say, tell } from './basic.jsx';
 import { confirm } from './dialog.jsx';
+import { Diff } from './diff.jsx';
 import { SettingsForm } from './settings_form.jsx';
 import { Tabs, useTab } from './tabs.jsx';
 import './component_editor.css';
@@ -38,7 +41,9 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
   const { schema: known, names, error: missing } = useWhatThereIs();
   const tabs = [['form', 'Settings'], ['text', 'Text'], ...extra.map((e) => [e.id, e.title])];
   const view = useTab('view', tabs);
-  const [text, setText] = useState(draft ?? start);
+  const [left] = useState(() => drafts.get(kind, name)); /* when this page was left last */
+  const [text, setText] = useState(draft ?? left?.text ?? start);
+  const base = useRef(draft ? version : left?.version ?? version); /* what text began from */
   const latest = useRef(text);
   const [checked, setChecked] = useState({ text: null, problems: [], error: null, warnings: [] });
   const [busy, setBusy] = useState(false);
@@ -58,15 +63,13 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
     check(rest, alone.signal);
     return () => alone.abort();
   }, [rest]);
-  useEffect(() => {
-    if (!changed || text === start) return undefined;
-    const ask = (e) => e.preventDefault();
-    addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
-  }, [changed, text === start]);
 
   function put(next) {
     latest.current = next;
+    if (next === start) {
+      drafts.drop(kind, name);
+      base.current = version;
+    } else drafts.set(kind, name, { text: next, version: base.current });
     setText(next);
     setFailed(null);
   }
@@ -84,13 +87,29 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
       if (e.name !== 'AbortError') setChecked({ text: what, problems: [], error: e, warnings: [] });
     }
   }
-  async function unchangedMeanwhile() {
+  /* Nothing is overwritten without a question: what somebody else saved meanwhile, and other
+   * components that have the name this text gives itself. */
+  async function mayOverwrite() {
+    const { applied } = await post('/api/v1/components/check', { query: { file: FILE }, body: latest.current, type: 'application/yaml' });
+    const other = applied.find((a) => a.version > 0 && !a.unchanged && !(a.kind === kind && a.name === name));
+    if (other)
+      return confirm({
+        title: `There is a ${other.kind} ${other.name} already`,
+        text: `What you save replaces it, from its first setting to its last. To change it, open the ${other.kind} ${other.name} instead.`,
+        action: `Replace ${other.name}`,
+        danger: true,
+      });
     if (name === null) return true;
     const now = await get(`/api/v1/components/${kind}/${segment(name)}`, { masked: 1 });
-    if (now.version === version) return true;
+    if (now.version === base.current) return true;
     return confirm({
       title: 'It was changed meanwhile',
-      text: `Version ${now.version} of ${kind} ${name} was applied while you changed version ${version}. What you save replaces it.`,
+      text: (
+        <>
+          <p>{`Version ${now.version} of ${kind} ${name} was applied while you changed version ${base.current}. What you save replaces it. What differs (+ is yours):`}</p>
+          <Diff lines={diffLines(now.text, latest.current)} />
+        </>
+      ),
       action: 'Save mine over it',
       danger: true,
     });
@@ -100,11 +119,12 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
     setBusy(true);
     setFailed(null);
     try {
-      if (await unchangedMeanwhile()) {
+      if (await mayOverwrite()) {
         const { applied } = await post('/api/v1/components', { query: { file: FILE }, body: latest.current, type: 'application/yaml' });
         const mine = applied.find((a) => a.kind === kind && (name === null || a.name === name)) ?? applied[0];
         tell('good', mine.unchanged ? 'Nothing was different.' : `Version ${mine.version} of ${mine.kind} ${mine.name} is in force.`);
         (mine.warnings ?? []).forEach((w) => tell('work', w));
+        drafts.drop(kind, name);
         onSaved(mine.kind, mine.name);
       }
     } catch (e) {
@@ -131,6 +151,7 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
       ) : (
         <form class="editor" onSubmit={save} noValidate>
           {locked && <Note icon="key">Only an admin changes components.</Note>}
+          {left && text !== start && <Note icon="edit">These are your changes from before, which were not saved.</Note>}
           {view === 'text' && text.includes('********') && <p class="help">Passwords are shown as asterisks. Left so, they stay as they are.</p>}
           {view === 'text' && <TextView {...{ kind, text, put, locked, problems: mine, templates: known?.templates, example: known?.kinds.find((k) => k.kind === kind)?.example }} />}
           {view === 'form' && read.error && (
@@ -144,7 +165,7 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
               <div class="editor-state" aria-live="polite">
                 <Verdict {...{ text, start, name, checked, failed, others, placed, view }} />
               </div>
-              {changed && name !== null && (
+              {changed && (name !== null || left) && (
                 <Button onClick={() => put(start)} disabled={busy || text === start}>
                   Undo all
                 </Button>

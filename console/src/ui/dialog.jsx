@@ -8,6 +8,7 @@ let numbers = 0;
 /* <Dialog title onClose>content</Dialog> is open while it is rendered. */
 export function Dialog({ title, onClose, children, wide }) {
   const ref = useRef();
+  const pressed = useRef(); /* a text selected beyond the edge does not close it */
   const [id] = useState(() => `dialog-${++numbers}`);
   useEffect(() => {
     const d = ref.current;
@@ -24,7 +25,8 @@ export function Dialog({ title, onClose, children, wide }) {
         e.preventDefault();
         onClose();
       }}
-      onClick={(e) => e.target === ref.current && onClose()}
+      onPointerDown={(e) => (pressed.current = e.target)}
+      onClick={(e) => e.target === ref.current && pressed.current === ref.current && onClose()}
     >
       <div class="dialog-body">
         <div class="dialog-head">

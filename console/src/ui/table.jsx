@@ -1,7 +1,8 @@
 /* Tables. A row is rendered again only when its object is another one (see usePoll). */
 import { memo } from './memo.js';
 
-/* columns: {id, title, cell(row), class, sort: bool, narrow, right, hide: 'small'}.
+/* columns: {id, title, cell(row), class, sort: bool, narrow, right, hide: 'small', plain}. On a narrow screen
+ * a row is a card, where narrow ones have their title before them, but for plain ones.
  * rows: objects; rowKey(row). caption: the table's name for screen readers.
  * select: {has(key), toggle(key), all(bool), label(row)} adds check boxes.
  * sort: {by, down, set(id)}. rowClass(row). deps: other values cells depend on. */
@@ -10,12 +11,12 @@ export function Table({ columns, rows, rowKey = (r) => r.id, caption, select, so
   const some = select && !all && rows.some((r) => select.has(rowKey(r)));
   return (
     <div class="table-box" role="region" aria-label={caption} tabIndex={0}>
-      <table class="table">
+      <table class="table" role="table">
         <caption class="hidden">{caption}</caption>
-        <thead>
-          <tr>
+        <thead role="rowgroup">
+          <tr role="row">
             {select && (
-              <th scope="col" class="narrow">
+              <th scope="col" class="narrow" role="columnheader">
                 <input
                   type="checkbox"
                   aria-label="Select all"
@@ -29,6 +30,7 @@ export function Table({ columns, rows, rowKey = (r) => r.id, caption, select, so
               <th
                 key={c.id}
                 scope="col"
+                role="columnheader"
                 class={classes(c)}
                 aria-sort={sort?.by === c.id ? (sort.down ? 'descending' : 'ascending') : undefined}
               >
@@ -46,7 +48,7 @@ export function Table({ columns, rows, rowKey = (r) => r.id, caption, select, so
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((r) => (
             <Row
               key={rowKey(r)}
@@ -71,9 +73,9 @@ const classes = (c) =>
 const Row = memo(
   function Row({ row, columns, chosen, select, id, more }) {
     return (
-      <tr class={[more, chosen && 'chosen'].filter(Boolean).join(' ') || undefined}>
+      <tr role="row" class={[more, chosen && 'chosen'].filter(Boolean).join(' ') || undefined}>
         {select && (
-          <td class="narrow">
+          <td role="cell" class="narrow">
             <input
               type="checkbox"
               aria-label={`Select ${select.label?.(row) ?? id}`}
@@ -83,7 +85,7 @@ const Row = memo(
           </td>
         )}
         {columns.map((c) => (
-          <td key={c.id} class={classes(c)}>
+          <td key={c.id} role="cell" class={classes(c)} data-label={c.narrow && c.title && !c.plain ? c.title : undefined}>
             {c.cell(row)}
           </td>
         ))}
