@@ -36,8 +36,8 @@ bool archive_receipts(struct gateway *g, const struct document *d, const struct 
                      : strcmp(list[i].kind, "MDN") == 0 ? ".mdn"
                                                         : ".eerp",
                      name, sizeof(name));
-        ok = deliver_octets(g, d->id, list[i].octets, l->process->archiving.directory, name,
-                            err);
+        ok = deliver_receipt(g, d->id, list[i].octets, l->process->archiving.directory, name,
+                             err);
     }
     arena_free(&a);
     return ok;

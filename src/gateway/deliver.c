@@ -92,16 +92,19 @@ static int create(int dir, const char *tmp)
     return fd;
 }
 
-static bool deliver(struct gateway *g, int64_t id, struct source *from, const char *directory,
-                    const char *name, bool replace, bool *exists, struct err *err)
+/* The hidden name is that of the runtime, as others may write into the same directory, the document
+ * and the role: each has one writer at a time, and what an interrupted one left is found again. */
+static bool deliver(struct gateway *g, int64_t id, char role, struct source *from,
+                    const char *directory, const char *name, bool replace, bool *exists,
+                    struct err *err)
 {
     int dir = open_again(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), fd = -1;
     char tmp[128];
     bool ok = false;
 
     *exists = false;
-    /* Other runtimes may write into the same directory. */
-    (void)snprintf(tmp, sizeof(tmp), ".%s-%lld.tmp", g->rt->runtime.name, (long long)id);
+    (void)snprintf(tmp, sizeof(tmp), ".%s-%lld%s.tmp", g->rt->runtime.name, (long long)id,
+                   role == 'e' ? "-e" : "");
     if (dir < 0) {
         FAIL(err, FAIL_LOCAL, 0, "cannot open directory '%s': %m", directory);
         goto out;
@@ -148,16 +151,23 @@ bool deliver_part(struct gateway *g, const struct document *d, char role,
     if (!payload_open(g->store, d->id, role == 'o' ? document_opened_role(d) : role, ref,
                       &from.reader, err))
         return false;
-    ok = deliver(g, d->id, &from, directory, name, replace, exists, err);
+    ok = deliver(g, d->id, role, &from, directory, name, replace, exists, err);
     payload_reader_free(from.reader);
     return ok;
 }
 
-bool deliver_octets(struct gateway *g, int64_t id, struct span octets, const char *directory,
-                    const char *name, struct err *err)
+bool deliver_receipt(struct gateway *g, int64_t id, struct span octets, const char *directory,
+                     const char *name, struct err *err)
 {
+    /* An operator's answer may be archived while a worker archives the document. */
+    static pthread_mutex_t locks[] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+                                       PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
+    pthread_mutex_t *lock = &locks[(uint64_t)id % COUNT_OF(locks)];
     struct source from = { .octets = octets };
-    bool exists;
+    bool exists, ok;
 
-    return deliver(g, id, &from, directory, name, true, &exists, err);
+    pthread_mutex_lock(lock);
+    ok = deliver(g, id, 'e', &from, directory, name, true, &exists, err);
+    pthread_mutex_unlock(lock);
+    return ok;
 }

@@ -61,9 +61,10 @@ void document_part(const struct document *d, size_t i, struct document_part *out
 bool deliver_part(struct gateway *g, const struct document *d, char role,
                   const struct document_part *part, const char *directory, const char *name,
                   bool replace, bool *exists, struct err *err);
-/* The same with octets at hand; an existing file is replaced. */
-bool deliver_octets(struct gateway *g, int64_t id, struct span octets, const char *directory,
-                    const char *name, struct err *err);
+/* The same for a receipt of the document; an existing file is replaced. Any thread, also while another
+ * delivers the document. */
+bool deliver_receipt(struct gateway *g, int64_t id, struct span octets, const char *directory,
+                     const char *name, struct err *err);
 /* Archives the receipts made so far, where the operation asks for it. */
 bool archive_receipts(struct gateway *g, const struct document *d, const struct listener *l,
                       struct err *err);

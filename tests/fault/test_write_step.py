@@ -12,7 +12,8 @@ import waybill
 from scene import Relation, post
 
 # While the file $WRITE_FAULT is there it says what fails: `unlink1` the first removal of a hidden
-# file, `unlink` all, `sync` the sync of a directory named inbox-*.
+# file, `unlink` all, `sync` the sync of a directory named inbox-*. With `hold` the first sync of a hidden
+# file waits, and says so in $WRITE_FAULT.held.
 FAILING = r'''
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -54,12 +55,22 @@ int unlinkat(int dir, const char *name, int flags)
 
 int fsync(int fd)
 {
-    char link[64], path[4096];
+    char link[4096], path[4096];
     ssize_t n;
 
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     n = readlink(link, path, sizeof(path) - 1);
     path[n < 0 ? 0 : n] = 0;
+    if (strstr(path, ".tmp") != NULL && is_on("hold")) {
+        static int held;
+
+        if (held++ == 0) {
+            snprintf(link, sizeof(link), "%s.held", getenv("WRITE_FAULT"));
+            close(creat(link, 0600));
+            while (is_on("hold"))
+                usleep(20000);
+        }
+    }
     if (strstr(path, "/inbox-") != NULL && strchr(strstr(path, "/inbox-") + 1, '/') == NULL &&
         is_on("sync")) {
         errno = EIO;
@@ -150,3 +161,20 @@ def test_what_was_delivered_is_not_written_over_by_the_next_run(plant):
         r.wait_document('processed')
         assert taken.read() == b'octets' and os.fstat(taken.fileno()).st_nlink == 0
     assert os.listdir(r.inbox) == ['ONCE']
+
+
+def test_a_receipt_is_archived_beside_its_document_that_is_being_archived(plant, tmp_path):
+    """An operator acknowledges while the document is on its way into the archive."""
+    archive = tmp_path / 'archive'
+    r = Relation(plant, operation={'acknowledge': 'manual', 'archiving': {
+        'enabled': True, 'directory': str(archive), 'raw': True}})
+    plant.flag.write_text('hold')
+    r.deliver(oftp.File(b'octets', dsn='KEPT'))
+    waybill.wait_until(plant.flag.with_name('flag.held').exists, 20)
+    d, = r.documents()
+    post(plant, f'/api/v1/documents/{d["id"]}/acknowledge')
+    os.unlink(plant.flag)
+    r.wait_document('processed')
+    kept = {p.suffix: p.read_bytes() for p in archive.iterdir()}
+    assert kept['.dat'] == kept['.raw'] == b'octets' and kept['.eerp'][:1] == b'E'
+    assert set(kept) == {'.dat', '.raw', '.eerp'}
