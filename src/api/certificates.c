@@ -88,7 +88,7 @@ const char *api_text_of(const json_t *v, const char *key)
     return json_string_value(json_object_get(v, key));
 }
 
-/* PEM as it is, else base64 of DER or PKCS#12. Given: wiped by clear. False: answered already. */
+/* PEM as it is, else base64 of DER, PKCS#7 or PKCS#12. Given: wiped by clear. False: answered already. */
 static bool octets_of(struct api_call *c, const json_t *v, const char *key, struct span *out)
 {
     const char *text = api_text_of(v, key);

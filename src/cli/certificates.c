@@ -228,13 +228,14 @@ static int show(struct cli *c)
 {
     struct pki_certificate *cert;
     struct span none = { NULL, 0 }, text;
+    const char *password = NULL;
     struct err err = { 0 };
     int64_t now_s = time(NULL);
     json_t *list;
 
-    if (!cli_read(c, c->args[1], &text, &err))
+    if (!cli_password(c, &password, &err) || !cli_read(c, c->args[1], &text, &err))
         return cli_refused("%s", err.text);
-    if (!pki_certificate_read(text, none, &cert, &err))
+    if (!pki_any_read(text, none, password, &cert, &err))
         return cli_refused("%s: %s", c->args[1], err.text);
     list = json_pack("[o]", described(c, cert->leaf, now_s));
     for (int i = 0; i < sk_X509_num(cert->chain); i++)
@@ -309,11 +310,11 @@ const struct cli_command cmd_certificates = {
     .usage = "list | import NAME FILE [--key FILE] [--next] [--password-file F] | "
              "export NAME [--number N] [--chain] [--with-key|--pkcs12 --password-file F] "
              "[--out FILE] | generate NAME --cn X [--days N] [--bits N] [--out DIR] | "
-             "request NAME --cn X [--bits N] [--out DIR] | show FILE",
+             "request NAME --cn X [--bits N] [--out DIR] | show FILE [--password-file F]",
     .more =
         "`list` shows what is deployed: whose, until when, in which state, with or without "
         "key, and who uses it.\n`import` makes the component NAME, or renews it, from PEM, "
-        "DER or PKCS#12; its private key goes into the\nstore, encrypted under the store key "
+        "DER, PKCS#7 or PKCS#12; its private key goes into the\nstore, encrypted under the store key "
         "(`runtime.key_file`). With `--next` the new one stands beside the old:\nboth are "
         "accepted, the old one signs while it is valid, the newest is encrypted to. `export` "
         "writes the\ncertificate, and only when asked the private key, encrypted with the "
@@ -322,7 +323,7 @@ const struct cli_command cmd_certificates = {
         "certificate signed by itself,\nNAME.pem, fit for signing, encryption and TLS. "
         "`request` makes the key and NAME.csr for an authority to\nsign. Both print the "
         "component to apply, and never write over a file. `show` says who each certificate "
-        "of\na PEM or DER file is of, how long it is valid and what it may be used for. These "
+        "of\na PEM, DER, PKCS#7 or PKCS#12 file is of, how long it is valid and what it may be used for. These "
         "three need no runtime.",
     .example =
         "waybill certificates list\n"

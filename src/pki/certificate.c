@@ -183,6 +183,14 @@ static bool read_key(struct pki_certificate *c, struct span pem, const char *pas
     return ok;
 }
 
+/* PFX begins with its version, 3; a certificate with the SEQUENCE that was signed. */
+static bool is_pkcs12(struct span der)
+{
+    size_t head = !is_der(der) ? der.n : 2 + (size_t)(der.p[1] & 0x7F);
+
+    return der.n > head && der.n - head > 3 && memcmp(der.p + head, "\x02\x01\x03", 3) == 0;
+}
+
 bool pki_certificate_read_password(struct span cert, struct span key, const char *password,
                                    struct pki_certificate **out, struct err *err)
 {
@@ -192,6 +200,16 @@ bool pki_certificate_read_password(struct span cert, struct span key, const char
     ERR_clear_error();
     if (c == NULL || (c->chain = sk_X509_new_null()) == NULL) {
         FAIL(err, FAIL_LOCAL, 0, "out of memory");
+        goto out;
+    }
+    if (is_pkcs12(cert) || pki_is_pkcs7(cert)) {
+        FAIL(
+            err, FAIL_LOCAL, 0,
+            "it is a file of %s; `waybill certificates import` takes it, or write what is in it "
+            "as PEM (openssl %s)",
+            is_pkcs12(cert) ? "PKCS#12 (see pkcs12_file)" : "PKCS#7",
+            is_pkcs12(cert) ? "pkcs12 -in FILE -out NEW"
+                            : "pkcs7 -print_certs -in FILE -out NEW");
         goto out;
     }
     if (!(is_der(cert) ? read_der(c, cert, err) : read_certificates(c, cert, err)))
@@ -283,23 +301,24 @@ out:
     return ok;
 }
 
-/* PFX begins with its version, 3; a certificate with the SEQUENCE that was signed. */
-static bool is_pkcs12(struct span der)
-{
-    size_t head = !is_der(der) ? der.n : 2 + (size_t)(der.p[1] & 0x7F);
-
-    return der.n > head && der.n - head > 3 && memcmp(der.p + head, "\x02\x01\x03", 3) == 0;
-}
-
 bool pki_any_read(struct span cert, struct span key, const char *password,
                   struct pki_certificate **out, struct err *err)
 {
     static const char begin[] = "PRIVATE KEY-----";
+    char *pem = NULL;
+    bool ok;
 
     if (is_pkcs12(cert) && key.n > 0)
         return FAIL(err, FAIL_LOCAL, 0, "a PKCS#12 file holds the key itself: leave --key out");
     if (is_pkcs12(cert))
         return pki_pkcs12_read(cert, password, out, err);
+    if (pki_is_pkcs7(cert)) {
+        if (!pki_pkcs7_pem(cert, &pem, err))
+            return false;
+        ok = pki_certificate_read_password(span_text(pem), key, password, out, err);
+        free(pem);
+        return ok;
+    }
     if (key.n == 0 && !is_der(cert) && cert.n > 0 &&
         memmem(cert.p, cert.n, begin, strlen(begin)) != NULL)
         key = cert;

@@ -43,8 +43,14 @@ MUST_CHECK bool pki_pkcs12_read(struct span der, const char *password,
                                 struct pki_certificate **out, struct err *err);
 void pki_certificate_free(struct pki_certificate *c);
 
-/* Any of them: PEM, DER or PKCS#12 for the certificate; the key, PEM or DER, may also stand in the
- * same PEM text. */
+/* PKCS#7 (.p7b), PEM or DER: certificates in no order, no key. pem: first the one that has issued
+ * none of the others, then those; given: free(). FAIL_LOCAL: damaged, or it is not clear which is
+ * meant. */
+bool pki_is_pkcs7(struct span text);
+MUST_CHECK bool pki_pkcs7_pem(struct span text, char **pem, struct err *err);
+
+/* Any of them: PEM, DER, PKCS#12 or PKCS#7 for the certificate; the key, PEM or DER, may also stand
+ * in the same PEM text. */
 MUST_CHECK bool pki_any_read(struct span cert, struct span key, const char *password,
                              struct pki_certificate **out, struct err *err);
 /* Gives c, which has none, its key; counted once more. FAIL_LOCAL: it is not its. */

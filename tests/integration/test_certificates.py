@@ -141,6 +141,31 @@ def test_a_certificate_without_key_is_imported_and_a_renewal_finds_its_key(gatew
     assert answer['has_key'], 'the key of the certificate was there already'
 
 
+@pytest.mark.parametrize('form', ['DER', 'PEM'])
+def test_a_bag_of_certificates_is_shown_and_imported(gateway, ca, tmp_path, form):
+    """What authorities send: .p7b, the issuer first; with our key when it is the answer to a request."""
+    c, bag = ca.issue(f'bag-{form}'), tmp_path / 'c.p7b'
+    openssl('crl2pkcs7', '-nocrl', '-certfile', ca.cert, '-certfile', c.cert, '-outform', form,
+            '-out', bag)
+    assert [s['subject'] for s in gateway.cli('certificates', 'show', bag)] == [
+        f'CN=bag-{form}', 'CN=Test CA']
+    assert not gateway.cli('certificates', 'import', 'theirs', bag)['has_key']
+    assert listed(gateway, 'theirs')['subject'] == f'CN=bag-{form}'
+    assert gateway.cli('certificates', 'import', 'ours', bag, '--key', c.key)['has_key']
+    assert gateway.cli('get', 'certificate', 'ours', json_output=False).count('BEGIN CERT') == 2
+    # a component cannot name such a file: it is told which way to go
+    apply(gateway, {'certificate': 'by-file', 'file': bag})
+    assert 'certificates import' in listed(gateway, 'by-file')['problem']
+
+
+def test_what_is_in_a_pkcs12_file_is_shown_with_its_password(gateway, ca, tmp_path):
+    c = ca.issue('shown')
+    p12, *password = forms(c, tmp_path)['pkcs12']
+    assert gateway.cli('certificates', 'show', p12, *password)[0]['subject'] == 'CN=shown'
+    said = gateway.cli('certificates', 'show', p12, check=None)
+    assert said.returncode == 1 and '--password-file' in said.stderr
+
+
 def test_importing_again_replaces_the_certificate_and_keeps_the_settings(gateway, ca, tmp_path):
     first, second, third = (ca.issue(f'c{i}') for i in range(3))
     apply(gateway, {'certificate': 'ca', 'file': ca.cert},

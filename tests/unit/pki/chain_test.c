@@ -2,47 +2,6 @@
 #include "support.h"
 
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
-/* A certificate by issuer (NULL: by itself), valid from NOW for days. */
-static struct pki_certificate *issued(const char *cn, struct pki_certificate *issuer, bool ca,
-                                      long serial, int days)
-{
-    static const struct {
-        int nid;
-        const char *authority, *leaf;
-    } extensions[] = {
-        { NID_basic_constraints, "critical,CA:TRUE", "critical,CA:FALSE" },
-        { NID_key_usage, "critical,keyCertSign,cRLSign", "critical,digitalSignature" },
-    };
-    struct pki_certificate *c = made(cn, NOW, days, PKI_SIGN);
-    X509V3_CTX ctx;
-
-    X509_free(c->leaf);
-    c->leaf = X509_new();
-    assert_int_equal(X509_set_version(c->leaf, X509_VERSION_3), 1);
-    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(c->leaf), serial), 1);
-    assert_int_equal(X509_NAME_add_entry_by_NID(X509_get_subject_name(c->leaf), NID_commonName,
-                                                MBSTRING_UTF8, (const uint8_t *)cn, -1, -1, 0),
-                     1);
-    assert_int_equal(
-        X509_set_issuer_name(c->leaf,
-                             X509_get_subject_name(issuer != NULL ? issuer->leaf : c->leaf)),
-        1);
-    assert_non_null(ASN1_TIME_set(X509_getm_notBefore(c->leaf), NOW));
-    assert_non_null(ASN1_TIME_set(X509_getm_notAfter(c->leaf), NOW + (time_t)days * DAY));
-    assert_int_equal(X509_set_pubkey(c->leaf, c->key), 1);
-    X509V3_set_ctx(&ctx, NULL, c->leaf, NULL, NULL, 0);
-    for (size_t i = 0; i < COUNT_OF(extensions); i++) {
-        X509_EXTENSION *x = X509V3_EXT_conf_nid(
-            NULL, &ctx, extensions[i].nid, ca ? extensions[i].authority : extensions[i].leaf);
-
-        assert_int_equal(X509_add_ext(c->leaf, x, -1), 1);
-        X509_EXTENSION_free(x);
-    }
-    assert_true(X509_sign(c->leaf, issuer != NULL ? issuer->key : c->key, EVP_sha256()) > 0);
-    return c;
-}
 
 static X509_CRL *list_of(const struct pki_certificate *ca, long revoked, int64_t next_s)
 {
