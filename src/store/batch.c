@@ -117,7 +117,8 @@ static struct document_change *written(struct store_batch *b, int64_t id)
 /* Not before the commit: properties may still be set. */
 void batch_close(struct store_batch *b)
 {
-    for (struct change *ch = b->first; ch != NULL; ch = ch->next) {
+    /* After want of memory names or values may be missing; it is not going to be committed. */
+    for (struct change *ch = b->failed ? NULL : b->first; ch != NULL; ch = ch->next) {
         struct document_change *c = &ch->u.document;
 
         if (ch->kind == CHANGE_DOCUMENT && c->d.props.first != NULL &&

@@ -107,6 +107,18 @@ static void properties_are_json_whatever_is_in_them(void **state)
     assert_text(props_to_json(&(struct props) { 0 }, &f->a), "{}");
 }
 
+static void a_batch_for_which_memory_ran_out_is_not_made_text_of(void **state)
+{
+    struct fixture *f = *state;
+    struct document d = full_document(f, 8);
+    struct store_batch *b = store_batch_new();
+
+    store_put_document(b, &d);
+    b->first->u.document.d.props.first->value = NULL; /* as after a copy that failed */
+    b->failed = true;
+    commit_fails(f, b, FAIL_LOCAL);
+}
+
 static void what_was_not_set_comes_back_as_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -571,6 +583,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(properties_are_json_whatever_is_in_them),
         STORE_TEST(every_field_of_a_document_comes_back),
+        STORE_TEST(a_batch_for_which_memory_ran_out_is_not_made_text_of),
         STORE_TEST(what_was_not_set_comes_back_as_nothing),
         STORE_TEST(a_document_that_is_not_there_is_not_found),
         STORE_TEST(single_fields_are_changed_in_place),
