@@ -304,3 +304,15 @@ test('the overview leads to the certificate that ends, and a runtime without com
   await t.page.getByRole('link', { name: 'identity', exact: true }).click();
   await t.page.getByRole('heading', { level: 1, name: 'New identity' }).waitFor();
 });
+
+test('a certificate of ours is sent to a partner', async (t) => {
+  await t.open('/certificates/acme-files');
+  await t.page.getByRole('heading', { name: 'Used by' }).waitFor();
+  assert.equal(await t.button('Send to a partner').count(), 0, 'it is not ours');
+  await t.open('/certificates/our-keys');
+  await t.button('Send to a partner').click();
+  await t.page.getByRole('dialog').getByLabel('Partner').selectOption('acme');
+  await t.allNamed();
+  await confirm(t, 'Send');
+  await t.page.getByRole('heading', { level: 1, name: 'ODETTE_CERTIFICATE_DELIVER' }).waitFor();
+});

@@ -4,9 +4,10 @@ import { useEffect, useState } from 'preact/hooks';
 import { get, post, segment } from '../lib/api.js';
 import { fromBase64, saveFile } from '../lib/files.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
-import { setQuery } from '../lib/router.js';
+import { plural } from '../lib/format.js';
+import { go, setQuery } from '../lib/router.js';
 import { may } from '../lib/session.js';
-import { Button, Copy, ErrorBox, Facts, Link, Loading, Note, PageHead, Panel, Time } from '../ui/basic.jsx';
+import { Button, Copy, ErrorBox, Facts, Link, Loading, Note, PageHead, Panel, Time, tell } from '../ui/basic.jsx';
 import { ComponentEditor } from '../ui/component_editor.jsx';
 import { Dialog } from '../ui/dialog.jsx';
 import { ExpiryTimeline } from '../ui/expiry_timeline.jsx';
@@ -36,6 +37,11 @@ function Certificate({ name }) {
             <Button icon="upload" onClick={() => setDialog('import')}>
               Import the next
             </Button>
+            {mine.some((c) => c.has_key) && (
+              <Button icon="send" onClick={() => setDialog('send')}>
+                Send to a partner
+              </Button>
+            )}
             <Button icon="down" onClick={() => setDialog('export')}>
               Export
             </Button>
@@ -101,6 +107,7 @@ function Certificate({ name }) {
           }}
         />
       )}
+      {dialog === 'send' && <SendToPartner name={name} onClose={() => setDialog(null)} />}
       {dialog === 'export' && <ExportDialog name={name} list={mine} onClose={() => setDialog(null)} />}
     </>
   );
@@ -131,6 +138,59 @@ function Change({ name, onChanged }) {
   };
   const versions = { id: 'versions', title: 'Versions', content: <Versions kind="certificate" name={name} now={component} use={use} /> };
   return <ComponentEditor key={component.version} kind="certificate" name={name} start={component.text} version={component.version} draft={draft} extra={[versions]} onSaved={load} onReload={load} />;
+}
+
+/* By Odette's certificate exchange: the newest valid one goes as a file over OFTP2. */
+function SendToPartner({ name, onClose }) {
+  const { data, error: unread } = usePoll((signal) => get('/api/v1/components', { kind: 'partner' }, { signal }), 'partners');
+  const [partner, setPartner] = useState('');
+  const [what, setWhat] = useState('deliver');
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(null);
+  const partners = (data?.components ?? []).map((c) => c.name).sort();
+
+  async function run(event) {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      const { documents } = await post(`/api/v1/partners/${segment(partner)}/certificates`, { query: { what, certificate: name } });
+      tell('good', `${name} goes to ${partner} as ${plural(documents.length, 'document')}.`);
+      onClose();
+      go(documents.length === 1 ? `/documents/${documents[0].id}` : `/documents?partner=${segment(partner)}&direction=out`);
+    } catch (e) {
+      setError(e);
+      setBusy(false);
+    }
+  }
+  return (
+    <Dialog title={`Send ${name} to a partner`} onClose={() => !busy && onClose()}>
+      <form onSubmit={run}>
+        <p class="dialog-text">The newest valid one, without its key, goes over OFTP2 by certificate exchange. To partners of AS2 alone, send what Export gives.</p>
+        <ErrorBox error={unread} />
+        <SelectField label="Partner" value={partner} onValue={setPartner} required options={[['', 'choose one'], ...partners]} />
+        <SelectField
+          label="What it is told"
+          value={what}
+          onValue={setWhat}
+          options={[
+            ['deliver', 'deliver: a new one; the old one stays valid until it expires'],
+            ['replace', 'replace: the old one must not be used from now on'],
+            ['request', 'request: a new one, and send me yours'],
+          ]}
+        />
+        <ErrorBox error={error} />
+        <div class="dialog-foot">
+          <Button onClick={onClose} disabled={busy}>
+            Do nothing
+          </Button>
+          <Button kind="primary" type="submit" busy={busy}>
+            Send
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
 }
 
 function ExportDialog({ name, list, onClose }) {
