@@ -117,6 +117,19 @@ static bool retry_outbound(struct gateway *g, struct store_batch *b, struct aren
     return !rejected || new_stamp(g, b, a, d, now, err);
 }
 
+static const char *instead_of_retry(enum document_state state)
+{
+    switch (state) {
+    case DOC_PROCESSED:
+        return "; `waybill reprocess` runs all steps of a processed one";
+    case DOC_ACKNOWLEDGED:
+    case DOC_OVERDUE:
+        return "; `waybill resend` sends it as a new document";
+    default:
+        return "";
+    }
+}
+
 static bool retry(struct gateway *g, int64_t id, const char *who, struct err *err)
 {
     struct arena a = { 0 };
@@ -129,8 +142,8 @@ static bool retry(struct gateway *g, int64_t id, const char *who, struct err *er
 
     if (ok && d.state != DOC_FAILED && d.state != DOC_REJECTED && !overdue_message(&d))
         ok = FAIL(err, FAIL_LOCAL, 409,
-                  "document %lld is %s: only failed and rejected ones can be run again",
-                  (long long)id, document_state_name(d.state));
+                  "document %lld is %s: only failed and rejected ones can be run again%s",
+                  (long long)id, document_state_name(d.state), instead_of_retry(d.state));
     if (ok && props_get(&d.props, "waybill.octets") != NULL)
         ok = FAIL(err, FAIL_LOCAL, 409,
                   "document %lld has no octets any more: retention.failed.payloads",

@@ -42,6 +42,8 @@ def test_a_document_is_sent_again_as_a_new_one(plant):
     assert (files[0].sfid.date, files[0].sfid.time) != (files[1].sfid.date, files[1].sfid.time)
     assert (d['partner'], d['to'], d['size'], d['listener']) == (r.name, r.code, 5, 'resend')
     assert d['properties']['file_name'] == 'orders.edi'
+    # who tries the other command is told of this one
+    assert 'waybill resend' in plant.cli('retry', str(first), check=None).stderr
     old = document(plant, first)
     assert old['state'] == 'acknowledged' and old['properties']['resent_as'] == str(new['id'])
     assert events(old)[-1] == 'resent' and f'as document {new["id"]}, by ' in texts(
@@ -195,6 +197,16 @@ def test_a_processed_document_is_processed_again(plant, tmp_path):
         post(plant, f'/api/v1/documents/{sent["id"]}/cancel')
     assert any(f'reprocess document {n}' in line['what']
                for line in plant.get('/api/v1/audit')['audit'])
+
+
+def test_what_is_processed_is_not_retried(plant, tmp_path):
+    r = Relation(plant, steps=[])
+    r.deliver(File(b'once', dsn='ONCE'))
+    number = waybill.wait_until(lambda: next((d['id'] for d in plant.get('/api/v1/documents')['documents']
+                                              if d['name'] == 'ONCE'), None), 20, 'the document')
+    wait_document(plant, number, 'processed')
+    said = plant.cli('retry', str(number), check=None)
+    assert said.returncode == 1 and 'waybill reprocess' in said.stderr
 
 
 def test_what_is_not_processed_is_not_processed_again(plant, tmp_path):
