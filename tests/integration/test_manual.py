@@ -144,7 +144,7 @@ def commands():
             yield where, re.sub(r'\s2$', '', m[1]), True
     for page in PAGES:
         for m in re.finditer(r'`waybill ((?:[^`\n]|\n(?!\n))+)`', FENCE.sub('', page.read_text())):
-            yield page.name, m[1], False
+            yield page.name, re.sub(r' > \S+$', '', m[1]), False
 
 
 def alternatives(text):
