@@ -5,16 +5,27 @@
  * What holds: nothing that was written is missing from a sync, which comes before the transaction is
  * shown to readers (synchronous = FULL); and whatever else is done with the file comes after what was
  * written before. A write that fails is told by the call that made room for it, so by the sync at the
- * latest, and the transaction fails there. */
+ * latest, and the transaction fails there. A sync of files that were deleted or moved away, or whose
+ * file system is gone from its place, is none: what they hold would not be found by the next start. */
 #include "store/sqlite_int.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { GATHERED = 128 * 1024 };
 
+/* A file as it was opened; inode 0: nobody knows. */
+struct place {
+    char *path;
+    dev_t device;
+    ino_t inode;
+};
+
 struct log_file {
     sqlite3_file base;
+    struct place log, database;
     sqlite3_int64 at; /* where what is gathered goes */
     int have;
     uint8_t *buffer; /* NULL until the first write, or when memory is out */
@@ -57,10 +68,36 @@ static int log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
     return SQLITE_OK;
 }
 
+static void note_place(struct place *p, const char *name, size_t n)
+{
+    struct stat st;
+
+    p->path = sqlite3_mprintf("%.*s", (int)n, name);
+    if (p->path != NULL && stat(p->path, &st) == 0) {
+        p->device = st.st_dev;
+        p->inode = st.st_ino;
+    }
+}
+
+static bool in_place(const struct place *p)
+{
+    struct stat st;
+
+    if (p->inode == 0)
+        return true;
+    if (stat(p->path, &st) == 0 ? st.st_dev == p->device && st.st_ino == p->inode
+                                : errno != ENOENT && errno != ENOTDIR)
+        return true;
+    return false;
+}
+
 static int log_sync(sqlite3_file *file, int flags)
 {
+    struct log_file *f = (struct log_file *)(void *)file;
     int rc = flush(file);
 
+    if (rc == SQLITE_OK && (!in_place(&f->log) || !in_place(&f->database)))
+        return SQLITE_IOERR_FSYNC;
     return rc != SQLITE_OK ? rc : real_of(file)->pMethods->xSync(real_of(file), flags);
 }
 
@@ -87,9 +124,12 @@ static int log_size(sqlite3_file *file, sqlite3_int64 *size)
 
 static int log_close(sqlite3_file *file)
 {
+    struct log_file *f = (struct log_file *)(void *)file;
     int rc = flush(file), closed = real_of(file)->pMethods->xClose(real_of(file));
 
-    free(((struct log_file *)(void *)file)->buffer);
+    free(f->buffer);
+    sqlite3_free(f->log.path);
+    sqlite3_free(f->database.path);
     return rc != SQLITE_OK ? rc : closed;
 }
 
@@ -150,9 +190,16 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
     memset(file, 0, sizeof(struct log_file));
     real_of(file)->pMethods = NULL;
     rc = real->xOpen(real, name, real_of(file), flags, out);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) {
+        struct log_file *f = (struct log_file *)(void *)file;
+        size_t n = name == NULL ? 0 : strlen(name);
+
         file->pMethods = &log_methods;
-    else if (real_of(file)->pMethods != NULL)
+        if (n > strlen("-wal")) {
+            note_place(&f->log, name, n);
+            note_place(&f->database, name, n - strlen("-wal"));
+        }
+    } else if (real_of(file)->pMethods != NULL)
         (void)real_of(file)->pMethods->xClose(real_of(file));
     return rc;
 }

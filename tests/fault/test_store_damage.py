@@ -12,6 +12,7 @@ import pytest
 
 import scene
 import waybill
+from oftp import File
 
 COMPONENTS = [scene.identity(), scene.partner('them', 'O0013THEM', identity='us')]
 FRAME = 24 + 4096
@@ -247,3 +248,30 @@ def test_check_store_names_payloads_that_are_missing_or_short(gateway):
     result = waybill.run('check', '--store', '--config', g.config_file, check=1)
     assert f'document {numbers[0]}' in result.stderr and 'is missing' in result.stderr
     assert files[0].name in result.stderr and 'restore' in result.stderr
+
+
+@pytest.mark.parametrize('how', ['deleted', 'moved', 'replaced'])
+def test_nothing_is_acknowledged_once_the_data_directory_is_gone(gateway, how):
+    """What is written to files without a name would not be there after the next start."""
+    g = gateway()
+    r = scene.Relation(g)
+    r.deliver(b'before')
+    away = g.data.with_name('away')
+    if how == 'deleted':
+        shutil.rmtree(g.data)
+    elif how == 'moved':
+        g.data.rename(away)
+    else:
+        g.data.rename(away)
+        shutil.copytree(away, g.data)
+    with r.call() as me:
+        end = me.send_file(File(b'small', dsn='GONE'))
+        assert not end.taken, end
+    g.wait_log('failed to sync.*until Waybill is restarted')
+    assert g.request('GET', '/readyz')[0] == 503
+    if how == 'moved':
+        g.stop()
+        away.rename(g.data)
+        g.start()
+        r.deliver(File(b'small', dsn='GONE'))
+        r.wait_document('processed', count=2)
