@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 
@@ -177,6 +178,31 @@ def test_each_command_is_one_of_the_program(tmp_path):
                 problems.append(f'{where}: waybill {text}: {said.stderr.strip()}')
     assert not problems, '\n'.join(problems)
     assert len(tried) > 100
+
+
+# ---- the API from a program ----------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which('curl') is None, reason='there is no curl')
+def test_the_requests_of_the_api_page_are_answered(gateway, tmp_path):
+    with waybill.nobody() as port:
+        g = gateway(components=[
+            {'identity': 'us', 'oftp2': {'odette_id': 'O0013US', 'password': 'OURS'}},
+            {'partner': 'acme', 'oftp2': {'odette_id': 'O0013ACME', 'password': 'THEIRS', 'identity': 'us',
+                                          'host': '127.0.0.1', 'port': port}}])
+        text, = (t for where, _, t in fences('sh') if where.startswith('api.md'))
+        (tmp_path / 'invoice.edi').write_text('an invoice')
+        head, rest = text.split('# {"id":17}', 1)
+        assert '/17' in rest and '127.0.0.1:8090' in head
+        script = (f'set -eu\nwaybill() {{ {waybill.binary()} --socket {g.socket} "$@"; }}\n'
+                  + head.replace('127.0.0.1:8090', '%s:%d' % g.admin)
+                  + '\nID=$(curl -sSf --unix-socket ' + g.socket + ' "http://localhost/api/v1/documents" |'
+                  + " sed 's/.*\"id\":\\([0-9]*\\),.*/\\1/')\n# " + rest.replace('/17', '/$ID'))
+        said = subprocess.run(['bash', '-c', script], cwd=tmp_path, capture_output=True, text=True,
+                              timeout=waybill.patient(60))
+    assert said.returncode == 0, script + said.stderr
+    assert (tmp_path / 'copy.edi').read_text() == 'an invoice'
+    assert '"id":' in said.stdout and '"state":"failed"' in said.stdout, said.stdout
 
 
 # ---- the page for beginners ----------------------------------------------------------------
