@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-    RACES = 4,
+    RACES = 5, /* commits of one message, with the one made in hope */
     POLL_MS = 50,
     ANSWER_FIRST_MS = 3000,
     OVER_BUDGET_MS = 500,
@@ -231,7 +231,9 @@ static void answer_when_processed(struct exchange *x)
 
 /* ---- committing ------------------------------------------------------------------------------ */
 
-static bool commit(struct exchange *x, bool remember, struct span *mdn, struct err *err)
+/* hopeful: without having looked for messages like it; if there is one, the commit says so. */
+static bool commit(struct exchange *x, bool remember, bool hopeful, struct span *mdn,
+                   struct err *err)
 {
     struct as2_in *in = &x->in;
     struct store_batch *b = store_batch_new();
@@ -239,7 +241,7 @@ static bool commit(struct exchange *x, bool remember, struct span *mdn, struct e
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     *mdn = span_of(NULL, 0);
-    ok = ok && (!x->inline_opening || as2_in_last(in, err)) &&
+    ok = ok && (!x->inline_opening || as2_in_last(in, !hopeful, err)) &&
          payload_finish(x->in.raw, b, &in->d.raw, err);
     if (!ok)
         goto out;
@@ -336,6 +338,18 @@ static void answer_async(struct exchange *x)
     store_wake(x->g->store);
 }
 
+/* Nearly every message is new. To look twice in the store for one like it costs more than a commit in
+ * vain now and then, if the message is small. One that the last checks may refuse is not committed
+ * before it is known to be none that was answered. */
+static bool worth_a_try(const struct exchange *x)
+{
+    struct payload_ref ref;
+
+    return x->inline_opening && !x->async && x->in.fault == AS2_FINE &&
+           x->in.l->process->as2.file_names != FILE_NAMES_REJECT &&
+           payload_here(x->in.raw, &ref) && payload_here(x->in.opened, &ref);
+}
+
 static void conclude(struct exchange *x)
 {
     struct span mdn = { NULL, 0 };
@@ -343,13 +357,15 @@ static void conclude(struct exchange *x)
     bool remember = true;
 
     for (int i = 0; i < RACES; i++) {
-        if (remember && !look_for_original(x, &err))
+        bool hopeful = i == 0 && worth_a_try(x);
+
+        if (!hopeful && remember && !look_for_original(x, &err))
             break;
         if (remember && x->original != 0 && settle_duplicate(x, &remember))
             return;
         if (x->original != 0 && remember)
             break; /* cannot be told apart without being opened: later */
-        if (commit(x, remember, &mdn, &err)) {
+        if (commit(x, remember, hopeful, &mdn, &err)) {
             const struct config_process *p = x->in.l->process;
             bool waits = x->inline_opening && !x->async && x->in.request.mdn &&
                          x->in.fault == AS2_FINE &&

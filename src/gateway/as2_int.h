@@ -125,8 +125,9 @@ void as2_in_end(struct as2_in *in,
                                struct err *err),
                 void *context);
 /* The last checks, just before the commit: file names that were seen before, where the operation
- * minds, and signatures that were. May change the verdict. False: the store failed. */
-MUST_CHECK bool as2_in_last(struct as2_in *in, struct err *err);
+ * minds, and, with look, signatures that were: without, the commit fails with FAIL_AGAIN when there was
+ * one. May change the verdict. False: the store failed. */
+MUST_CHECK bool as2_in_last(struct as2_in *in, bool look, struct err *err);
 /* Adds to the batch what follows from the verdict: the document's new state with its properties, the
  * job of its process, its MDN (*mdn). stored: the document is in the store already. */
 MUST_CHECK bool as2_in_plan(struct as2_in *in, struct store_batch *b, bool stored,

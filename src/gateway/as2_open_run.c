@@ -97,7 +97,7 @@ void as2_open_run(struct gateway *g, const struct snapshot *sn, const struct job
     in->d = *d; /* its texts are the caller's */
     as2_request_of(d, &in->arena, &in->request);
     as2_receipt_plan_make(&in->request, as2_receipt_policy(&l->process->as2), &in->plan);
-    ok = open_stored(in, &raw, &err) && as2_in_last(in, &err) &&
+    ok = open_stored(in, &raw, &err) && as2_in_last(in, true, &err) &&
          as2_in_plan(in, b, true, net_wall_ms(), &mdn, &err);
     if (ok) {
         store_end_job(b, j->id);

@@ -304,7 +304,7 @@ void as2_in_end(struct as2_in *in,
     make_uniform(in);
 }
 
-bool as2_in_last(struct as2_in *in, struct err *err)
+bool as2_in_last(struct as2_in *in, bool look, struct err *err)
 {
     const char *again = NULL;
 
@@ -318,7 +318,9 @@ bool as2_in_last(struct as2_in *in, struct err *err)
     }
     if (in->fault != AS2_FINE)
         return true;
-    if (!as2_names_seen(in, &again, err) || !as2_signature_seen(in, &in->replay_of, err))
+    in->replay_of = 0;
+    if (!as2_names_seen(in, &again, err) ||
+        (look && !as2_signature_seen(in, &in->replay_of, err)))
         return false;
     if (again != NULL) {
         in->fault = AS2_DUPLICATE_NAME;

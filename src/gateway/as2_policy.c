@@ -151,11 +151,23 @@ void as2_signers(const struct as2_side *side, uint32_t grace_days, struct truste
     }
 }
 
+/* Of this thread: a call of the generator costs the same for many octets as for few. */
+static _Thread_local struct {
+    uint8_t octets[16 * 16];
+    size_t left;
+} drawn;
+
 void as2_random(char text[33])
 {
-    uint8_t octets[16];
+    uint8_t *octets;
 
-    if (RAND_bytes(octets, sizeof(octets)) != 1)
-        abort(); /* nothing that follows could be unguessable */
-    hex_text(octets, sizeof(octets), text);
+    if (drawn.left == 0) {
+        if (RAND_bytes(drawn.octets, sizeof(drawn.octets)) != 1)
+            abort(); /* nothing that follows could be unguessable */
+        drawn.left = sizeof(drawn.octets);
+    }
+    drawn.left -= 16;
+    octets = drawn.octets + drawn.left;
+    hex_text(octets, 16, text);
+    memset(octets, 0, 16); /* given once */
 }
