@@ -23,7 +23,7 @@
 
 enum {
     CLIENTS = 8,
-    BODIES = 32, /* sealed beforehand; each request has a Message-ID of its own */
+    BODIES = 32, /* large ones, sealed beforehand; each request has a Message-ID of its own */
     IDLE = 1000,
     DEADLINE_MS = 60000,
 };
@@ -35,7 +35,9 @@ struct message {
 };
 
 struct load {
-    struct message bodies[BODIES];
+    /* A small message is sealed for each request: one signature twice would be a replay. */
+    struct message *bodies;
+    unsigned bodies_n;
     uint16_t port;
     unsigned messages; /* of all clients */
     _Atomic unsigned next;
@@ -77,7 +79,7 @@ static bool seal(struct message *m, uint64_t size, const struct cms_signer *sign
                                   .mics_n = 1 };
     struct stage *st = as2_seal_new(&o, err);
     const struct mime_head *h = st == NULL ? NULL : as2_seal_head(st);
-    size_t cap = size + size / 8 + 64 * 1024, used = 0;
+    size_t cap = size + size / 8 + 8 * 1024, used = 0;
     uint8_t *plain = malloc(size);
     struct span in = { plain, size };
     enum flow f = FLOW_IN;
@@ -145,7 +147,7 @@ static bool read_answer(struct conn *c, const char *want, struct err *err)
 
 static bool post_one(struct load *l, struct conn *c, unsigned i, struct err *err)
 {
-    const struct message *m = &l->bodies[i % BODIES];
+    const struct message *m = &l->bodies[i % l->bodies_n];
     char id[100];
     double begin = bench_seconds();
     uint64_t until = net_now_ms() + DEADLINE_MS;
@@ -432,10 +434,12 @@ static bool one_size(const struct bench_options *o, const char *dir, const char 
     if (l == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out");
     l->messages = o->runs > 1 ? (unsigned)o->runs : size <= 100000 ? 4000 : 400;
+    l->bodies_n = size <= 100000 ? l->messages : BODIES;
+    l->bodies = calloc(l->bodies_n, sizeof(*l->bodies));
     l->latency_ms = calloc(l->messages, sizeof(double));
-    ok = l->latency_ms != NULL && keys(dir, "a", &a, err) && keys(dir, "b", &b, err) &&
-         start_server(dir, &s, &t, err);
-    for (size_t i = 0; ok && i < BODIES; i++)
+    ok = l->latency_ms != NULL && l->bodies != NULL && keys(dir, "a", &a, err) &&
+         keys(dir, "b", &b, err) && start_server(dir, &s, &t, err);
+    for (size_t i = 0; ok && i < l->bodies_n; i++)
         ok = seal(&l->bodies[i], size, &a, b.cert, err);
     if (ok) {
         l->port = t.port;
@@ -445,10 +449,11 @@ static bool one_size(const struct bench_options *o, const char *dir, const char 
         stop_server(&s);
     if (ok)
         print(o, size, where, l, &f);
-    for (size_t i = 0; i < BODIES; i++) {
+    for (size_t i = 0; l->bodies != NULL && i < l->bodies_n; i++) {
         free(l->bodies[i].head);
         free(l->bodies[i].body);
     }
+    free(l->bodies);
     X509_free(a.cert);
     X509_free(b.cert);
     EVP_PKEY_free(a.key);
