@@ -9,7 +9,6 @@ export function base64(buffer) {
 
 export const CERTIFICATE_FILES = '.pem,.crt,.cer,.der,.key,.p12,.pfx,.p8,.p7b,.p7c';
 
-const noPkcs7 = (name) => `${name} is PKCS#7. Take the certificates out of it first: openssl pkcs7 -print_certs -inform DER -in ${name} -out certificates.pem (without "-inform DER" when it is text).`;
 const pem = (octets) => `-----BEGIN CERTIFICATE-----\n${base64(octets).replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
 
 /* The tags at the beginning of a SEQUENCE's first two members; [0, 0] when it is none. */
@@ -23,10 +22,10 @@ function members(o) {
 
 /* By its outermost structure: a certificate begins with a SEQUENCE, PKCS#7 with an OBJECT IDENTIFIER, a PKCS#12 file
  * with version 3 and a SEQUENCE, a key with version 0 or 1. Certificates become PEM, so that several go together. */
-function ofDer(octets, name) {
+function ofDer(octets) {
   const [first, second] = members(octets);
   const at = octets[1] & 0x80 ? 2 + (octets[1] & 0x7f) : 2;
-  if (first === 0x06) throw new Error(noPkcs7(name));
+  if (first === 0x06) return { certificate: base64(octets), key: null, secret: false };
   if (first === 0x02 && second === 0x30 && octets[at + 2] === 3) return { certificate: base64(octets), key: null, secret: true };
   if (first === 0x02) return { certificate: null, key: base64(octets), secret: false };
   if (first === 0x30 && second === 0x04) return { certificate: null, key: base64(octets), secret: true };
@@ -40,9 +39,8 @@ export async function readCertificateFile(file) {
   if (file.size > 1024 * 1024) throw new Error(`${file.name} has more than 1 MB: it is no certificate.`);
   const buffer = await file.arrayBuffer();
   const text = new TextDecoder('latin1').decode(buffer);
-  if (!text.includes('-----BEGIN ')) return { name: file.name, ...ofDer(new Uint8Array(buffer), file.name) };
-  if (/-----BEGIN (PKCS7|CMS)-----/.test(text)) throw new Error(noPkcs7(file.name));
-  const certificate = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(text);
+  if (!text.includes('-----BEGIN ')) return { name: file.name, ...ofDer(new Uint8Array(buffer)) };
+  const certificate = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----|-----BEGIN (PKCS7|CMS)-----/.test(text);
   const key = /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);
   return {
     name: file.name,

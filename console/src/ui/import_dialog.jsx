@@ -77,7 +77,7 @@ export function ImportDialog({ existing, name: fixed, files: first = [], onClose
     <Dialog title={fixed ? `Import into ${fixed}` : 'Import a certificate'} onClose={() => !busy && onClose()}>
       <form onSubmit={run}>
         <DropZone onFiles={take} label="Files with certificate and key" accept={CERTIFICATE_FILES} multiple>
-          Drop the certificate here: PEM, DER or PKCS#12, and its key when it is ours
+          Drop the certificate here: PEM, DER, PKCS#7 or PKCS#12, and its key when it is ours
         </DropZone>
         {parts.length > 0 && (
           <ul class="parts">
