@@ -3,7 +3,9 @@
 #include "gateway/as2_int.h"
 #include "gateway/delivery.h"
 #include "gateway/records.h"
+#include "gateway/security.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,8 +15,9 @@ struct gateway_outgoing {
     struct arena arena;
     struct document d;
     struct oftp_sfid sfid;
-    const char *key; /* idempotency key, NULL: none */
-    const char *who; /* for the audit log, NULL: none */
+    const char *key;    /* idempotency key, NULL: none */
+    EVP_MD_CTX *digest; /* of the octets, where a caller gave a key; NULL: none */
+    const char *who;    /* for the audit log, NULL: none */
     struct payload_writer *raw, *index;
     struct records_cut cut;
     uint8_t *record; /* V, secured: the record under way */
@@ -203,6 +206,13 @@ static void keep_key(struct gateway_outgoing *o, const struct gateway_send *w)
     o->who = arena_text(&o->arena, w->who);
     if (w->idempotency_key != NULL)
         o->key = arena_printf(&o->arena, "send|%s|%s", w->partner, w->idempotency_key);
+    if (o->key != NULL && o->who != NULL && w->again == NULL) {
+        o->digest = EVP_MD_CTX_new();
+        if (o->digest != NULL && EVP_DigestInit_ex(o->digest, EVP_sha256(), NULL) != 1) {
+            EVP_MD_CTX_free(o->digest);
+            o->digest = NULL;
+        }
+    }
     if (w->again == NULL)
         return;
     o->again = w->again->id;
@@ -274,6 +284,8 @@ bool gateway_send_begin(struct gateway *g, const struct gateway_send *what,
 bool gateway_send_octets(struct gateway_outgoing *o, struct span octets, struct err *err)
 {
     o->source += octets.n;
+    if (o->digest != NULL && EVP_DigestUpdate(o->digest, octets.p, octets.n) != 1)
+        return FAIL(err, FAIL_LOCAL, 500, "the digest of the octets cannot be made");
     return o->records ? records_cut(&o->cut, octets, err) : payload_write(o->raw, octets, err);
 }
 
@@ -282,6 +294,42 @@ static bool made_before(struct gateway_outgoing *o, int64_t *id, struct err *err
 {
     *id = 0;
     return o->key == NULL || store_find_seen(o->g->store, o->key, net_wall_ms(), id, err);
+}
+
+/* What was handed in under the key, for same_content(). */
+static bool note_content(struct gateway_outgoing *o, struct err *err)
+{
+    uint8_t md[EVP_MAX_MD_SIZE];
+    char text[2 * EVP_MAX_MD_SIZE + 1];
+    unsigned n = 0;
+
+    if (o->digest == NULL)
+        return true;
+    if (EVP_DigestFinal_ex(o->digest, md, &n) != 1)
+        return FAIL(err, FAIL_LOCAL, 500, "the digest of the octets cannot be made");
+    hex_text(md, n, text);
+    props_set(&o->d.props, &o->arena, "key_sha256", text);
+    return true;
+}
+
+/* A caller that gives a second document the key of another one would lose it without a word. */
+static bool same_content(struct gateway_outgoing *o, int64_t before, struct err *err)
+{
+    const char *is = props_get(&o->d.props, "key_sha256"), *was;
+    struct document d;
+    bool found = false;
+
+    if (is == NULL)
+        return true;
+    if (!store_get_document(o->g->store, before, &o->arena, &d, &found, err))
+        return false;
+    was = found ? props_get(&d.props, "key_sha256") : NULL;
+    return was == NULL || strcmp(was, is) == 0 ||
+           FAIL(
+               err, FAIL_LOCAL, 409,
+               "the key was used for document %lld, whose octets are others: give each document "
+               "a key of its own",
+               (long long)before);
 }
 
 /* Who made it: in its timeline, in that of the one it is again, and in the audit log. */
@@ -359,7 +407,7 @@ bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id, struc
 
     if (o->records && !records_cut_end(&o->cut, err))
         return false;
-    if (!made_before(o, &before, err))
+    if (!note_content(o, err) || !made_before(o, &before, err))
         return false;
     if (before == 0 && !commit(o, err)) {
         struct err again;
@@ -368,6 +416,8 @@ bool gateway_send_commit(struct gateway_outgoing *o, int64_t *document_id, struc
         if (err->kind != FAIL_AGAIN || !made_before(o, &before, &again) || before == 0)
             return false;
     }
+    if (before != 0 && !same_content(o, before, err))
+        return false;
     *document_id = before != 0 ? before : o->d.id;
     if (before == 0)
         log_event(LOG_INFO, "document.queued", "document", log_num(o->d.id), "partner",
@@ -393,6 +443,7 @@ void gateway_send_free(struct gateway_outgoing *o)
     }
     payload_writer_free(o->raw);
     payload_writer_free(o->index);
+    EVP_MD_CTX_free(o->digest);
     arena_free(&o->arena);
     free(o->record);
     free(o);

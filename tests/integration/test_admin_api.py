@@ -242,7 +242,10 @@ def test_octets_in_and_out(plant):
     r = Relation(plant)
     data = bytes(range(256)) * 20_000
     number = r.send(data, name='BIG', key='K')
-    assert r.send(b'other', name='BIG', key='K') == number
+    assert r.send(data, name='BIG', key='K') == number
+    for other in b'other', b'', data[:-1]:
+        refused = r.send(other, 409, name='BIG', key='K')
+        assert f'document {number}, whose octets are others' in str(refused), refused
     for form in 'raw', 'opened':
         assert plant.request('GET', f'/api/v1/documents/{number}/{form}') == (200, data)
     c = waybill.UnixConnection(plant.socket, waybill.patient(30))
