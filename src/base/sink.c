@@ -19,8 +19,14 @@ static bool step(struct staged *s, struct span *in, bool last, struct err *err)
         struct room out = { s->buffer, sizeof(s->buffer) };
         enum flow f = stage_step(s->stage, in, last, &out, err);
 
-        if (f == FLOW_FAIL ||
-            !sink_write(s->next, span_of(s->buffer, sizeof(s->buffer) - out.n), err))
+        struct span made = span_of(s->buffer, sizeof(s->buffer) - out.n);
+        struct err sooner;
+
+        /* What came before the fault goes on first: which of two faults is told must not hang on
+         * how the input is cut. */
+        if (f == FLOW_FAIL && !sink_write(s->next, made, &sooner))
+            *err = sooner;
+        if (f == FLOW_FAIL || !sink_write(s->next, made, err))
             return false;
         s->ended = f == FLOW_END;
         if (f != FLOW_OUT)
