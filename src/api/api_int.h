@@ -158,7 +158,8 @@ api_handler api_openapi, api_settings, api_versions, api_version, api_diff;
 api_handler api_alert_test; /* alerts.c */
 api_handler api_overview;   /* overview.c */
 api_handler api_health, api_ready, api_metrics, api_runtime, api_reload, api_stop_runtime;
-api_handler api_apply, api_check, api_components, api_component, api_component_delete;
+api_handler api_apply, api_check, api_components, api_component;
+api_handler api_component_put, api_component_delete;
 api_handler api_components_schema; /* components_schema.c */
 api_handler api_certificates, api_certificate_import, api_certificate_export;
 api_handler api_listeners, api_listener_do;

@@ -1,6 +1,7 @@
 /* Components: applied, listed, shown, deleted. */
 #include "api/api_int.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static void put_warnings(struct json_out *o, const char *const *warnings)
@@ -31,6 +32,49 @@ static struct json_out applied(const struct gateway_applied *list, size_t n)
     }
     json_put(&o, "applied", all);
     return o;
+}
+
+/* If-Match and If-None-Match of who saw a version before: *version, or GATEWAY_ANY_VERSION. False:
+ * answered already. */
+static bool expected(struct api_call *c, int64_t *version)
+{
+    const char *match = http_header(c->r, "If-Match"),
+               *none = http_header(c->r, "If-None-Match");
+    char *end;
+
+    *version = GATEWAY_ANY_VERSION;
+    if (none != NULL && match == NULL && strcmp(none, "*") == 0) {
+        *version = 0;
+        return true;
+    }
+    if (match == NULL && none == NULL)
+        return true;
+    if (match != NULL && none == NULL && strcmp(match, "*") == 0) {
+        *version = GATEWAY_SOME_VERSION;
+        return true;
+    }
+    errno = 0;
+    if (match != NULL && none == NULL && match[0] == '"' && match[1] >= '1' &&
+        match[1] <= '9') {
+        *version = strtoll(match + 1, &end, 10);
+        if (errno == 0 && strcmp(end, "\"") == 0)
+            return true;
+    }
+    api_error(
+        c, 400,
+        "If-Match must be one ETag as it was given, like \"7\", or *; If-None-Match only *, "
+        "and not both");
+    return false;
+}
+
+/* As a header line of the answer. */
+static void tell_version(struct api_call *c, int64_t version)
+{
+    const char *line = arena_printf(&c->r->arena, "ETag: \"%lld\"\r\n", (long long)version);
+
+    if (line != NULL && c->extra != NULL)
+        line = arena_printf(&c->r->arena, "%s%s", c->extra, line);
+    c->extra = line != NULL ? line : c->extra;
 }
 
 uint8_t *api_body(struct api_call *c, size_t *n)
@@ -67,10 +111,17 @@ uint8_t *api_body(struct api_call *c, size_t *n)
     return NULL;
 }
 
+static bool is_dry(struct api_call *c)
+{
+    const char *dry = http_query(c->r, "dry_run");
+
+    return dry != NULL && strcmp(dry, "0") != 0 && strcmp(dry, "false") != 0;
+}
+
 void api_apply(struct api_call *c)
 {
-    const char *file = http_query(c->r, "file"), *dry = http_query(c->r, "dry_run");
-    bool dry_run = dry != NULL && strcmp(dry, "0") != 0 && strcmp(dry, "false") != 0;
+    const char *file = http_query(c->r, "file");
+    bool dry_run = is_dry(c);
     struct config_problems ps = { 0 };
     struct gateway_applied *list;
     struct err err;
@@ -84,6 +135,47 @@ void api_apply(struct api_call *c)
         api_json(c, 200, applied(list, n));
     else
         api_fail_problems(c, &err, &ps);
+    config_problems_free(&ps);
+    free(text);
+}
+
+/* False: answered already. */
+static bool known_kind(struct api_call *c, const char *kind)
+{
+    enum config_kind k;
+
+    if (config_kind_of(kind, &k))
+        return true;
+    api_error(c, 400, "'%.40s' is no kind: use certificate, identity, partner or process",
+              kind);
+    return false;
+}
+
+void api_component_put(struct api_call *c)
+{
+    struct gateway_put put = { .kind = c->arg[0],
+                               .name = c->arg[1],
+                               .file = http_query(c->r, "file"),
+                               .dry_run = is_dry(c) };
+    struct config_problems ps = { 0 };
+    struct gateway_applied done;
+    struct err err;
+    uint8_t *text;
+    size_t len;
+
+    if (put.file == NULL)
+        put.file = "request";
+    if (!known_kind(c, put.kind) || !expected(c, &put.version) ||
+        (text = api_body(c, &len)) == NULL)
+        return;
+    if (gateway_put_component(c->gateway, &put, span_of(text, len), c->who, &c->r->arena, &done,
+                              &ps, &err)) {
+        if (done.version > 0)
+            tell_version(c, done.version);
+        api_json(c, 200, applied(&done, 1));
+    } else {
+        api_fail_problems(c, &err, &ps);
+    }
     config_problems_free(&ps);
     free(text);
 }
@@ -145,14 +237,10 @@ static struct json_out component(const struct deployment *d, const char *text)
 /* False: answered already. kind may be NULL. */
 static bool load(struct api_call *c, const char *kind, struct deployment **list, size_t *n)
 {
-    enum config_kind k;
     struct err err;
 
-    if (kind != NULL && !config_kind_of(kind, &k)) {
-        api_error(c, 400, "'%.40s' is no kind: use certificate, identity, partner or process",
-                  kind);
+    if (kind != NULL && !known_kind(c, kind))
         return false;
-    }
     if (!store_deployments(c->store, kind, &c->r->arena, list, n, &err)) {
         api_fail(c, &err);
         return false;
@@ -187,8 +275,10 @@ void api_component(struct api_call *c)
         if (strcmp(list[i].name, c->arg[1]) == 0) {
             const char *text = api_shown_text(c, list[i].text);
 
-            if (text != NULL)
-                api_json(c, 200, component(&list[i], text));
+            if (text == NULL)
+                return;
+            tell_version(c, list[i].version);
+            api_json(c, 200, component(&list[i], text));
             return;
         }
     }
@@ -199,8 +289,11 @@ void api_component_delete(struct api_call *c)
 {
     struct json_out o;
     struct err err;
+    int64_t version;
 
-    if (!gateway_delete(c->gateway, c->arg[0], c->arg[1], c->who, &err)) {
+    if (!expected(c, &version))
+        return;
+    if (!gateway_delete(c->gateway, c->arg[0], c->arg[1], version, c->who, &err)) {
         api_fail(c, &err);
         return;
     }

@@ -141,9 +141,10 @@ static void parameters(struct maker *m, json_t *list, const char *text, bool in_
 
     while (text != NULL && field_of(m, &text, name, &mark, &type)) {
         json_t *o = json_object();
+        bool header = name[0] == '@';
 
-        set_text(m, o, "name", name);
-        set_text(m, o, "in", in_path ? "path" : "query");
+        set_text(m, o, "name", name + header);
+        set_text(m, o, "in", in_path ? "path" : header ? "header" : "query");
         set(m, o, "required", json_boolean(in_path || mark == '!'));
         set(m, o, "schema", type);
         add(m, list, o);
@@ -180,12 +181,32 @@ static json_t *response(struct maker *m, const char *text, const char *what)
     return o;
 }
 
+static bool has_version(const struct api_route *r)
+{
+    return strcmp(r->id, "getComponent") == 0 || strcmp(r->id, "putComponent") == 0;
+}
+
+static json_t *version_header(struct maker *m)
+{
+    json_t *o = json_object(), *tag = json_object();
+
+    set_text(m, tag, "description", "the version, for If-Match");
+    set(m, tag, "schema", with_type(m, "string"));
+    set(m, o, "ETag", tag);
+    return o;
+}
+
 static json_t *responses(struct maker *m, const struct api_route *r)
 {
     json_t *o = json_object();
     char status[4] = { r->answer[0], r->answer[1], r->answer[2], '\0' };
 
     set(m, o, status, response(m, r->help, r->answer + 4));
+    if (has_version(r))
+        set(m, json_object_get(o, status), "headers", version_header(m));
+    if (r->query != NULL && strstr(r->query, "@If-Match") != NULL)
+        set(m, o, "412",
+            response(m, "it is of another version: who saved it, and when", "Error"));
     if (strcmp(r->id, "getReady") == 0)
         set(m, o, "503", response(m, "starting or stopping", "Status"));
     if (r->role != ROLE_NONE) {

@@ -11,8 +11,10 @@ struct api_route {
     const char *id;     /* operationId */
     const char *help;   /* one line */
     const char *path;   /* types of what stands in braces, "id:i action:DocumentAction" */
-    const char *query;  /* its parameters, the same way; "partner!:s" is required. NULL: none */
-    const char *body;   /* schema, or "yaml", "xml", "octets"; NULL: none */
+    const char
+        *query;       /* its parameters, the same way; "partner!:s" is required, "@If-Match:s" a
+                           header. NULL: none */
+    const char *body; /* schema, or "yaml", "xml", "octets"; NULL: none */
     const char *answer; /* status and schema, "201 Created"; or "200 octets", "200 text" */
 };
 

@@ -86,7 +86,7 @@ static const struct trouble rows[] = {
     /* documents */
     EVENT("document.failed", "a process failed for a document", "The reason names the step and what it said.", "Mend it, then `waybill retry ID`: it goes on with that step."),
     EVENT("document.refused", "a document was received and refused when it was opened", "`nerp` and the reason: signature, decryption, decompression, or less secure than agreed.", "`look_at` names the setting; the partner gets the NERP and sends it anew."),
-    EVENT("document.seal", "a document could not be signed, compressed or encrypted", "A certificate is missing, over, or without its key.", "Import it, then `waybill retry ID`."),
+    EVENT("document.seal", "a document could not be signed, compressed or encrypted", "A certificate is missing, over, or without its key; or the disk was full for minutes: see the reason.", "Mend it, then `waybill retry ID`."),
     EVENT("receipt.overdue", "no receipt came in time", "The partner's process has not run, its receipt waits there, or it was lost.", "Ask the partner; `receipt_timeout` says how long is waited. A late one still settles it."),
     EVENT("job.later", "something is tried again later", "The reason says why it did not work now.", "None, unless it stays."),
     EVENT("archive.receipt", "a receipt could not be archived", "The folder is full or may not be written.", "See `archiving.directory`; the receipt itself is in the store."),

@@ -239,9 +239,11 @@ MUST_CHECK bool as2_send_fill(struct gateway *g, const struct snapshot *sn,
                               struct err *err);
 /* Another Message-ID for a document that is to be sealed anew. False: memory is out. */
 bool as2_send_renew(struct gateway *g, struct document *d, struct arena *a);
-/* Seals a queued AS2 document from its job. */
+/* Seals a queued AS2 document from its job. *passes, when it fails: the disk, the store or memory did,
+ * not the settings. */
 MUST_CHECK bool as2_seal_run(struct gateway *g, const struct snapshot *sn, const struct job *j,
-                             struct document *d, struct arena *a, struct err *err);
+                             struct document *d, struct arena *a, bool *passes,
+                             struct err *err);
 /* What identifies an outbound message for the MDN that comes back. */
 const char *as2_out_key(struct arena *a, const char *own, const char *peer,
                         const char *message_id);

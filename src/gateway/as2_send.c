@@ -399,7 +399,7 @@ static bool commit(struct gateway *g, const struct job *j, const struct sealing 
 }
 
 bool as2_seal_run(struct gateway *g, const struct snapshot *sn, const struct job *j,
-                  struct document *d, struct arena *a, struct err *err)
+                  struct document *d, struct arena *a, bool *passes, struct err *err)
 {
     struct sealing *s = arena_take(a, sizeof(*s));
     struct payload_writer *w = NULL;
@@ -407,8 +407,9 @@ bool as2_seal_run(struct gateway *g, const struct snapshot *sn, const struct job
     bool ok = s != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     ok = ok && plan(sn, s, d, err) && (p.pipe = as2_seal_new(&s->seal, err)) != NULL &&
-         headers(g, s, d, as2_seal_head(p.pipe), a, err) &&
-         payload_create(g->store, d->id, 'r', &w, err);
+         headers(g, s, d, as2_seal_head(p.pipe), a, err);
+    *passes = ok;
+    ok = ok && payload_create(g->store, d->id, 'r', &w, err);
     p.context = w;
     ok =
         ok && payload_open(g->store, d->id, 'o', &d->opened, &p.from, err) && pump_run(&p, err);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPEN_ATTEMPTS = 12 }; /* two minutes */
+enum { LOCAL_ATTEMPTS = 12 }; /* two minutes */
 
 static bool without_steps(const struct listener *l)
 {
@@ -298,9 +298,7 @@ void opening_failed(struct gateway *g, const struct job *j, const struct documen
 {
     if (atomic_load(&g->ending))
         return; /* the next runtime opens it */
-    if (j->attempts + 1 < OPEN_ATTEMPTS)
-        job_later(g, j, why);
-    else
+    if (!document_later(g, j, "opening later", why))
         document_failed(g, j, d, l, why);
 }
 
@@ -378,19 +376,41 @@ void job_done(struct gateway *g, const struct job *j)
     (void)job_commit(g, b, j, "the end of a job");
 }
 
-void job_later(struct gateway *g, const struct job *j, const char *why)
+/* event NULL: not told in the document's timeline. */
+static void later(struct gateway *g, const struct job *j, const char *event, const char *why)
 {
     struct store_batch *b = store_batch_new();
     struct job again = *j;
+    int64_t now = net_wall_ms();
+    char text[sizeof(((struct err *)NULL)->text) + 40];
 
     log_event(LOG_WARN, "job.later", "document", log_num(j->document_id), "attempt",
               log_num(j->attempts + 1), "reason", why, NULL);
     again.attempts++;
     again.last_error = why;
-    again.not_before_ms = net_wall_ms() + HOLD_MS;
-    if (b != NULL)
+    again.not_before_ms = now + HOLD_MS;
+    if (b != NULL) {
+        if (event != NULL) {
+            (void)snprintf(text, sizeof(text), "attempt %d of %d: %s", again.attempts,
+                           LOCAL_ATTEMPTS, why);
+            store_add_event(b, j->document_id, now, event, text);
+        }
         store_put_job(b, &again);
+    }
     (void)job_commit(g, b, j, "a job for later");
+}
+
+void job_later(struct gateway *g, const struct job *j, const char *why)
+{
+    later(g, j, NULL, why);
+}
+
+bool document_later(struct gateway *g, const struct job *j, const char *event, const char *why)
+{
+    if (j->attempts + 1 >= LOCAL_ATTEMPTS)
+        return false;
+    later(g, j, event, why);
+    return true;
 }
 
 void document_failed(struct gateway *g, const struct job *j, const struct document *d,

@@ -11,6 +11,8 @@ bool job_commit(struct gateway *g, struct store_batch *b, const struct job *j,
 void job_done(struct gateway *g, const struct job *j);
 /* Tries the job again a little later: the store or memory failed, not the document. */
 void job_later(struct gateway *g, const struct job *j, const char *why);
+/* The same with an event in the document's timeline. False, nothing done: it was tried often enough. */
+bool document_later(struct gateway *g, const struct job *j, const char *event, const char *why);
 /* Not the document's fault: tried again, and after a time kept in `failed`. */
 void opening_failed(struct gateway *g, const struct job *j, const struct document *d,
                     const struct listener *l, const char *why);

@@ -409,15 +409,16 @@ static bool delete_checked(struct gateway *g, const struct snapshot *sn, const c
     return ok;
 }
 
-bool gateway_delete(struct gateway *g, const char *kind, const char *name, const char *who,
-                    struct err *err)
+bool gateway_delete(struct gateway *g, const char *kind, const char *name, int64_t version,
+                    const char *who, struct err *err)
 {
     struct snapshot *sn;
     bool ok;
 
     pthread_mutex_lock(&g->apply);
     sn = gateway_snapshot(g);
-    ok = delete_checked(g, sn, kind, name, who, err);
+    ok = gateway_version_is(g, kind, name, version, err) &&
+         delete_checked(g, sn, kind, name, who, err);
     snapshot_put(sn);
     pthread_mutex_unlock(&g->apply);
     return ok;

@@ -53,9 +53,27 @@ MUST_CHECK bool gateway_apply(struct gateway *g, struct span yaml, const char *f
                               bool dry_run, const char *who, struct arena *a,
                               struct gateway_applied **list, size_t *n,
                               struct config_problems *ps, struct err *err);
-/* 409 with the names when others refer to it. */
+
+/* What somebody who saw a version waits for; else 412, saying who saved or deleted it, and when. */
+enum {
+    GATEWAY_SOME_VERSION = -2, /* it is deployed */
+    GATEWAY_ANY_VERSION = -1,  /* whatever it is */
+};
+struct gateway_put {
+    const char *kind, *name;
+    int64_t version; /* that is replaced; 0: there is none yet; or one of the above */
+    const char *file;
+    bool dry_run;
+};
+/* As gateway_apply, for a text that is this component and nothing else (422). Nobody else's change
+ * comes between the look at the version and the new one. */
+MUST_CHECK bool gateway_put_component(struct gateway *g, const struct gateway_put *put,
+                                      struct span yaml, const char *who, struct arena *a,
+                                      struct gateway_applied *out, struct config_problems *ps,
+                                      struct err *err);
+/* 409 with the names when others refer to it. version: as above. */
 MUST_CHECK bool gateway_delete(struct gateway *g, const char *kind, const char *name,
-                               const char *who, struct err *err);
+                               int64_t version, const char *who, struct err *err);
 
 struct gateway_listener {
     const char *name, *server;

@@ -107,6 +107,9 @@ struct snapshot *gateway_snapshot(struct gateway *g);
 void gateway_swap(struct gateway *g, struct snapshot *sn); /* taken */
 /* Builds a new snapshot of what is deployed. g->apply is held. */
 bool gateway_rebuild(struct gateway *g, struct err *err);
+/* versions.c: while g->apply is held; 412. */
+bool gateway_version_is(struct gateway *g, const char *kind, const char *name, int64_t version,
+                        struct err *err);
 /* gateway_apply while g->apply is held. */
 bool gateway_apply_locked(struct gateway *g, struct span yaml, const char *file, bool dry_run,
                           const char *who, struct arena *a, struct gateway_applied **list,

@@ -284,6 +284,13 @@ static bool load(struct session *s, struct sending *o, bool *usable, struct err 
     return true;
 }
 
+static void log_unreadable(const struct session *s, const struct err *why)
+{
+    log_event(LOG_ERROR, "oftp2.send.unreadable", "session", log_num(s->id), "partner",
+              s->partner_name, "document", log_num(s->out->d.id), "reason", why->text,
+              "look_at", "the folder `payload` below runtime.data_directory", NULL);
+}
+
 static bool offer(struct session *s, struct err *err)
 {
     struct sending *o = s->out;
@@ -292,9 +299,7 @@ static bool offer(struct session *s, struct err *err)
 
     /* Found out after SFPA it would end the session, and every file behind it would wait. */
     if (!payload_open(s->g->store, o->d.id, 'r', &o->d.raw, &o->raw, &why)) {
-        log_event(LOG_ERROR, "oftp2.send.unreadable", "session", log_num(s->id), "partner",
-                  s->partner_name, "document", log_num(o->d.id), "reason", why.text, "look_at",
-                  "the folder `payload` below runtime.data_directory", NULL);
+        log_unreadable(s, &why);
         put_off(s, "not sent", why.text, false);
         return true;
     }
@@ -397,6 +402,13 @@ static bool open_source(struct session *s, struct sending *o, uint64_t position,
     return true;
 }
 
+/* In the middle of a file: it stays to be sent, from where the partner has it. */
+static void unreadable(struct session *s, const struct err *why)
+{
+    log_unreadable(s, why);
+    (void)session_give_up(s, "the file cannot be read at the moment", why);
+}
+
 bool outgoing_accepted(struct session *s, uint64_t position, struct err *err)
 {
     struct sending *o = s->out;
@@ -404,9 +416,7 @@ bool outgoing_accepted(struct session *s, uint64_t position, struct err *err)
 
     (void)err;
     if (!open_source(s, o, position, &why)) {
-        oftp_session_abort(s->oftp, ESID_RESOURCES, "the file cannot be read at the moment");
-        (void)snprintf(s->end_text, sizeof(s->end_text), "we sent ESID 08: %.200s", why.text);
-        s->end_reason = ESID_RESOURCES;
+        unreadable(s, &why);
         return true;
     }
     o->accepted = true;
@@ -516,9 +526,8 @@ static void note_progress(struct session *s, struct sending *o)
     store_batch_free(b);
 }
 
-bool outgoing_pump(struct session *s, struct err *err)
+static bool pump(struct session *s, struct sending *o, struct err *err)
 {
-    struct sending *o = s->out;
     bool done = false;
     bool v = o->sfid.fmt == 'V' && o->sfid.env == 0;
 
@@ -538,6 +547,14 @@ bool outgoing_pump(struct session *s, struct err *err)
     }
     note_progress(s, o);
     return true;
+}
+
+void outgoing_pump(struct session *s)
+{
+    struct err why = { 0 };
+
+    if (!pump(s, s->out, &why))
+        unreadable(s, &why);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */

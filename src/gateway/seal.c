@@ -71,9 +71,10 @@ static bool seal_stages(const struct snapshot *sn, const struct document *d,
     return n == 0 || *pipe != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 }
 
+/* *passes: what fails from there on is of the disk, the store or memory. Before, of the settings. */
 static bool seal_file(struct gateway *g, const struct snapshot *sn, const struct document *d,
                       const struct oftp_sfid *f, struct payload_writer *w,
-                      char hash[2 * EVP_MAX_MD_SIZE + 1], struct err *err)
+                      char hash[2 * EVP_MAX_MD_SIZE + 1], bool *passes, struct err *err)
 {
     struct pump p = { .put = pump_to_writer, .context = w };
     uint8_t value[EVP_MAX_MD_SIZE];
@@ -83,6 +84,7 @@ static bool seal_file(struct gateway *g, const struct snapshot *sn, const struct
               FAIL(err, FAIL_LOCAL, 0, "cipher_suite is not known to this libcrypto");
 
     ok = ok && seal_stages(sn, d, f, &su, &p.pipe, err);
+    *passes = ok;
     if (ok && su.digest != NULL && (p.hash_out = pump_digest(su.digest)) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     ok =
@@ -100,14 +102,16 @@ static bool seal_file(struct gateway *g, const struct snapshot *sn, const struct
 
 /* A plain file that asks for a signed receipt: only its hash is to be kept. */
 static bool hash_file(struct gateway *g, const struct document *d, const struct oftp_sfid *f,
-                      char hash[2 * EVP_MAX_MD_SIZE + 1], struct err *err)
+                      char hash[2 * EVP_MAX_MD_SIZE + 1], bool *passes, struct err *err)
 {
     uint8_t value[EVP_MAX_MD_SIZE];
     size_t n = 0;
 
+    *passes = true;
     if (!security_hash(g, d, f, value, &n, err))
         return false;
     hex_text(value, n, hash);
+    *passes = n > 0;
     return n > 0 || FAIL(err, FAIL_LOCAL, 0, "cipher_suite names no digest for the receipt");
 }
 
@@ -167,41 +171,53 @@ static void fail_sealing(struct gateway *g, const struct job *j, const struct do
     (void)job_commit(g, b, j, "a document that cannot be sealed");
 }
 
+/* A full disk passes; what is wrong with the settings is told at once. */
+static void sealing_failed(struct gateway *g, const struct job *j, const struct document *d,
+                           bool passes, const struct err *err)
+{
+    if (err->kind == FAIL_AGAIN)
+        job_later(g, j, err->text);
+    else if (!passes || !document_later(g, j, "sealing later", err->text))
+        fail_sealing(g, j, d, err->text);
+}
+
+static bool oftp2_seal_run(struct gateway *g, const struct snapshot *sn, const struct job *j,
+                           struct document *d, struct arena *a, bool *passes, struct err *err)
+{
+    struct oftp_sfid f;
+    struct payload_writer *w = NULL;
+    char hash[2 * EVP_MAX_MD_SIZE + 1];
+    bool ok;
+
+    sfid_from_props(&f, &d->props);
+    if (f.env == 0)
+        ok = hash_file(g, d, &f, hash, passes, err);
+    else
+        ok = payload_create(g->store, d->id, 'r', &w, err) &&
+             seal_file(g, sn, d, &f, w, hash, passes, err);
+    ok = ok && commit_sealed(g, j, d, &f, w, hash, a, err);
+    if (!ok && w != NULL && d->raw.kind == PAYLOAD_FILE)
+        payload_remove(g->store, &d->raw);
+    payload_writer_free(w);
+    return ok;
+}
+
 void seal_run(struct gateway *g, const struct job *j)
 {
     struct snapshot *sn = gateway_snapshot(g);
     struct arena a = { 0 };
     struct document d = { 0 };
-    struct oftp_sfid f;
-    struct payload_writer *w = NULL;
-    char hash[2 * EVP_MAX_MD_SIZE + 1];
     struct err err = { 0 };
-    bool found = false;
+    bool found = false, passes = true;
 
-    if (!store_get_document(g->store, j->document_id, &a, &d, &found, &err)) {
+    if (!store_get_document(g->store, j->document_id, &a, &d, &found, &err))
         job_later(g, j, err.text);
-    } else if (!found || d.state != DOC_QUEUED) {
+    else if (!found || d.state != DOC_QUEUED)
         job_done(g, j);
-    } else if (d.protocol != NULL && strcmp(d.protocol, "as2") == 0) {
-        if (!as2_seal_run(g, sn, j, &d, &a, &err)) {
-            if (err.kind == FAIL_AGAIN)
-                job_later(g, j, err.text);
-            else
-                fail_sealing(g, j, &d, err.text);
-        }
-    } else {
-        sfid_from_props(&f, &d.props);
-        if (!(f.env != 0 ? payload_create(g->store, d.id, 'r', &w, &err) &&
-                               seal_file(g, sn, &d, &f, w, hash, &err)
-                         : hash_file(g, &d, &f, hash, &err)) ||
-            !commit_sealed(g, j, &d, &f, w, hash, &a, &err)) {
-            if (err.kind == FAIL_AGAIN)
-                job_later(g, j, err.text);
-            else
-                fail_sealing(g, j, &d, err.text);
-        }
-    }
-    payload_writer_free(w);
+    else if (!(strcmp(d.protocol == NULL ? "" : d.protocol, "as2") == 0
+                   ? as2_seal_run(g, sn, j, &d, &a, &passes, &err)
+                   : oftp2_seal_run(g, sn, j, &d, &a, &passes, &err)))
+        sealing_failed(g, j, &d, passes, &err);
     arena_free(&a);
     snapshot_put(sn);
 }

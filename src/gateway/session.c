@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CANNOT_GO_ON "this system cannot go on at the moment: try later"
+
 struct session *session_new(struct gateway *g, struct conn *conn, bool initiator)
 {
     struct session *s = calloc(1, sizeof(*s));
@@ -243,6 +245,17 @@ static bool on_response(struct session *s, const struct oftp_event *ev, struct e
     return oftp_session_ready(s->oftp, err);
 }
 
+/* The line is well, but we cannot go on: RFC 5024 5.3.11. */
+bool session_give_up(struct session *s, const char *told, const struct err *why)
+{
+    if (oftp_session_ending(s->oftp))
+        return true;
+    oftp_session_abort(s->oftp, ESID_RESOURCES, told);
+    (void)snprintf(s->end_text, sizeof(s->end_text), "we sent ESID 08: %.200s", why->text);
+    s->end_reason = ESID_RESOURCES;
+    return true;
+}
+
 /* One text for the partner whatever went wrong: the reason is for our operator. */
 static bool authenticate(struct session *s, bool ok, const struct err *why)
 {
@@ -334,7 +347,7 @@ static bool feed(struct session *s, struct span in, struct err *err)
         if (ev.kind == OFTP_NONE && in.n == before)
             return true; /* over: nothing is taken any more */
         if (!act(s, &ev, err))
-            return false;
+            return session_give_up(s, CANNOT_GO_ON, err);
         /* Answers go out at once: the peer may wait for one before it sends on. */
         if (oftp_session_output(s->oftp).n > 0 && !flush(s, err))
             return false;
@@ -369,7 +382,7 @@ static bool take(struct session *s, uint8_t *buffer, bool *gone, struct err *err
 
     if (deadline <= now) {
         oftp_session_expire(s->oftp, now, &ev);
-        return act(s, &ev, err);
+        return act(s, &ev, err) || session_give_up(s, CANNOT_GO_ON, err);
     }
     if (!await(s, buffer, deadline, &n, err))
         return err->wire == ETIMEDOUT || err->wire == ECANCELED;
@@ -412,10 +425,9 @@ static bool step(struct session *s, uint8_t *buffer, bool *gone, struct err *err
         return true;
     if (!oftp_session_ending(s->oftp)) {
         if (s->started && oftp_session_turn(s->oftp))
-            return outgoing_turn(s, err);
+            return outgoing_turn(s, err) || session_give_up(s, CANNOT_GO_ON, err);
         if (oftp_session_wants_data(s->oftp)) {
-            if (!outgoing_pump(s, err))
-                return false;
+            outgoing_pump(s);
             if (!conn_readable(s->conn))
                 return true;
         }

@@ -100,6 +100,9 @@ bool session_link(struct session *s);
 void session_unlink(struct session *s);
 
 uint64_t session_write_deadline(const struct session *s);
+/* Ends the session with ESID 08 for a fault of ours: told is the partner's text, why our operator's.
+ * Always true: the session goes on to its end in order. */
+bool session_give_up(struct session *s, const char *told, const struct err *why);
 
 /* incoming_decide.c: an SFNA in the making. */
 struct verdict {
@@ -130,7 +133,8 @@ void incoming_cut(struct session *s);
 /* It is our turn: sends a receipt, offers a file, waits a moment, or passes the turn. */
 bool outgoing_turn(struct session *s, struct err *err);
 bool outgoing_accepted(struct session *s, uint64_t position, struct err *err);
-bool outgoing_pump(struct session *s, struct err *err);
+/* Hands octets to the engine as it takes them. A payload that cannot be read ends the session. */
+void outgoing_pump(struct session *s);
 bool outgoing_refused(struct session *s, const struct oftp_event *ev, struct err *err);
 bool outgoing_taken(struct session *s, struct err *err);
 bool outgoing_failed(struct session *s, const struct oftp_event *ev, struct err *err);

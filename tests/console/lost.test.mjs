@@ -52,6 +52,7 @@ test('changes that were not saved are there again after another page, until they
   await setting(t, 'oftp2.host', 'host').fill('kept.example');
   await t.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Documents' }).click();
   await t.page.getByRole('heading', { level: 1, name: 'Documents' }).waitFor();
+  t.expect(/412/);
   await partner(t, 'left', ', poll: 15m, host: theirs.example');
   await t.page.goBack();
   await t.text('These are your changes from before').waitFor();

@@ -125,9 +125,7 @@ test('shortcuts are listed, lead to pages, and can be switched off', async (t) =
   await t.allNamed();
   await t.page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
-  await t.page.keyboard.press('g');
-  await t.page.keyboard.press('l');
-  await t.page.getByRole('heading', { level: 1, name: 'Listeners' }).waitFor();
+  await t.shortcut('g l', 'Listeners');
   await t.page.keyboard.press('?');
   await dialog.getByLabel('Shortcuts are on').uncheck();
   await dialog.getByRole('button', { name: 'Close' }).last().click();
@@ -156,7 +154,7 @@ test('on a narrow screen the navigation opens by its button', async (t) => {
   await t.button('Navigation').click();
   await nav.getByRole('link', { name: 'Documents' }).click();
   await t.page.getByRole('heading', { level: 1, name: 'Documents' }).waitFor();
-  assert.equal(await nav.isVisible(), false);
+  await nav.waitFor({ state: 'hidden' });
   const wide = await t.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `the page is ${wide} pixels wider than the screen`);
 });
@@ -209,9 +207,7 @@ test('by keyboard alone a document is found and opened', async (t) => {
   assert.equal(await t.page.evaluate(() => document.activeElement.className), 'skip');
   await t.page.keyboard.press('Enter');
   assert.equal(await t.page.evaluate(() => document.activeElement.id), 'main');
-  await t.page.keyboard.press('g');
-  await t.page.keyboard.press('d');
-  await t.page.getByRole('heading', { level: 1, name: 'Documents' }).waitFor();
+  await t.shortcut('g d', 'Documents');
   await t.page.keyboard.press('/');
   await t.page.keyboard.type('FORECAST');
   const link = t.page.getByRole('table').getByRole('link', { name: 'FORECAST.EDI' });
@@ -223,7 +219,7 @@ test('by keyboard alone a document is found and opened', async (t) => {
   await t.page.keyboard.press('Enter');
   await t.page.getByRole('heading', { level: 1, name: 'FORECAST.EDI' }).waitFor();
   assert.equal(t.path(), `/documents/${d.id}`);
-  assert.equal(await t.page.evaluate(() => document.activeElement.id), 'page-title');
+  await t.focused('page-title');
 });
 
 test('a page that does not exist says so', async (t) => {

@@ -54,5 +54,5 @@ test('settings in force are shown to admins, and read again', async (t) => {
   await t.page.getByLabel('Settings in force').getByText('data_directory:').waitFor();
   await t.page.locator('.facts').getByText('plant-7').waitFor();
   await t.button('Read settings and certificates again').click();
-  await t.text('were read again').waitFor();
+  await t.told('were read again');
 });

@@ -92,6 +92,7 @@ test('a text is changed as text, problems lead to their line, and versions are c
 
 test('what was applied meanwhile is not overwritten without a question', async (t) => {
   const text = (host) => `partner: raced\noftp2: {odette_id: O0013RACED, password: PW, host: ${host}}\n`;
+  t.expect(/412/);
   await t.api('POST', '/api/v1/components?file=x', text('one.example'));
   await t.open('/partners/partner/raced');
   await setting(t, 'oftp2.host', 'host').fill('mine.example');
@@ -103,6 +104,32 @@ test('what was applied meanwhile is not overwritten without a question', async (
   await t.button('Save').click();
   await confirm(t, 'Save mine over it');
   await saved(t, 3);
+  /* theirs, instead */
+  await setting(t, 'oftp2.host', 'host').fill('mine-again.example');
+  await t.api('POST', '/api/v1/components?file=x', text('theirs-again.example'));
+  await t.button('Save').click();
+  const dialog = t.page.getByRole('dialog', { name: 'It was changed meanwhile' });
+  await dialog.getByText(/version 4 was saved by token:/).waitFor();
+  await dialog.locator('.removed').getByText('theirs-again.example').waitFor();
+  await t.allNamed();
+  await confirm(t, 'Drop mine, take theirs');
+  await t.text('version 4').first().waitFor();
+  await t.until(async () => (await setting(t, 'oftp2.host', 'host').inputValue()) === 'theirs-again.example', 'theirs');
+  await t.text('No change').waitFor();
+  /* nor is it deleted unseen */
+  await t.api('POST', '/api/v1/components?file=x', text('once-more.example'));
+  await t.button('Delete').click();
+  await confirm(t, 'Delete partner');
+  await t.page.getByRole('dialog').getByRole('alert').getByText('version 5 was saved').waitFor();
+  await confirm(t, 'Do nothing');
+  await t.text('version 5').first().waitFor();
+  /* and what was deleted meanwhile is made again only when that is meant */
+  await setting(t, 'oftp2.host', 'host').fill('mine-at-last.example');
+  await t.api('DELETE', '/api/v1/components/partner/raced');
+  await t.button('Save').click();
+  await t.page.getByRole('dialog', { name: 'It was deleted meanwhile' }).getByText(/deleted by token:/).waitFor();
+  await confirm(t, 'Make it again');
+  await saved(t, 6);
 });
 
 test('a process is made of steps, and tells what its protocol has', async (t) => {

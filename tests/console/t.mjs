@@ -38,6 +38,11 @@ export class T {
       document.addEventListener('securitypolicyviolation', (e) =>
         console.error(`Content Security Policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`),
       );
+      window.told = [];
+      new MutationObserver((changes) => {
+        for (const { addedNodes } of changes)
+          for (const n of addedNodes) if (n.matches?.('.message') && n.checkVisibility()) window.told.push(n.textContent);
+      }).observe(document, { subtree: true, childList: true });
     });
     this.page.on('console', (m) => m.type() === 'error' && this.problems.push(`console: ${m.text()}`));
     this.page.on('pageerror', (e) => this.problems.push(`exception: ${e.stack}`));
@@ -80,6 +85,42 @@ export class T {
     await this.context.addCookies(sessions.get(user));
     await this.page.goto(this.url.replace(/\/$/, '') + to);
     await this.page.getByRole('heading', { level: 1 }).first().waitFor();
+    await this.drawn();
+  }
+
+  /* Until what a page does once it is drawn is done: it listens for keys, the focus is where it belongs. */
+  async drawn() {
+    await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+  }
+
+  /* A shortcut of two keys, which must not come far apart, and the page it leads to. */
+  async shortcut(keys, name) {
+    const there = this.page.getByRole('heading', { level: 1, name });
+    await this.until(async () => {
+      for (const k of keys.split(' ')) await this.page.keyboard.press(k);
+      return there.waitFor({ timeout: 3000 }).then(() => true, () => false);
+    }, `${keys} to lead to ${name}`);
+    await this.focused('page-title');
+  }
+
+  async focused(id) {
+    await this.until(() => this.page.evaluate((x) => document.activeElement.id === x, id), `${id} to have the focus`);
+  }
+
+  /* A message at the edge, which goes away after some seconds. */
+  async told(text) {
+    await this.until(() => this.page.evaluate((x) => window.told.some((m) => m.includes(x)), text), `"${text}" to be told`);
+  }
+
+  /* Holds what the page asks for by itself until that is called which this gives. */
+  async hold() {
+    const held = [];
+    const take = (route) => (route.request().method() === 'GET' ? void held.push(route) : route.fallback());
+    await this.page.route('**/api/v1/**', take);
+    return async () => {
+      await this.page.unroute('**/api/v1/**', take);
+      await Promise.all(held.map((route) => route.continue().catch(() => {})));
+    };
   }
 
   /* A request to the API with an admin's token, past the page. */

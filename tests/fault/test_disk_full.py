@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 
+import as2_scene
 import oftp
 import pytest
 import scene
@@ -139,23 +140,55 @@ def test_full_to_the_last_octet_nothing_acknowledged_is_lost(disk, plant):
         assert r.wait_document('processed', count=len(mine))
 
 
-def test_what_cannot_be_sealed_nor_failed_on_a_full_disk_waits(disk, gateway, tmp_path):
-    """It is tried again every ten seconds, not without end, and goes out once there is space."""
-    plant = gateway('plant-7', settings={'runtime': {'workers': 1}})
-    go = tmp_path / 'go'
-    busy = scene.Relation(plant, steps=[{'exec': {'command': [
-        '/bin/sh', '-c', f'touch {tmp_path}/busy; while ! test -e {go}; do sleep 0.1; done']}}])
+@pytest.fixture
+def one_worker(disk, gateway, tmp_path):
+    """A gateway whose only worker is busy until `one_worker.go()`."""
+    plant = gateway('plant-7', settings={'runtime': {'workers': 1},
+                                         'as2_server': as2_scene.SERVER})
+    gate = scene.Gate(tmp_path)
+    busy = scene.Relation(plant, steps=[gate.step])
     busy.deliver(oftp.File(b'keeps the only worker', dsn='BUSY'))
-    waybill.wait_until((tmp_path / 'busy').exists, 20)
+    busy.wait_document('processing')
+    plant.go = gate.open
+    return plant
+
+
+def test_what_cannot_be_sealed_nor_be_put_off_on_a_full_disk_waits(disk, one_worker):
+    """It is tried again every ten seconds, not without end, and goes out once there is space."""
+    plant = one_worker
     r = scene.Relation(plant, send={'compressed': True})
     number = r.send(b'waits to be sealed')
     assert scene.document(plant, number)['state'] == 'queued'
     disk.fill()
-    go.touch()
-    waybill.wait_until(lambda: plant.log_lines('document.seal'), 20)
-    scene.settled(lambda: len(plant.log_lines('document.seal')) > 2, 2)
+    plant.go()
+    waybill.wait_until(lambda: plant.log_lines('job.later'), 20)
+    scene.settled(lambda: len(plant.log_lines('job.later')) > 2, 2)
     disk.clear()
     scene.wait_document(plant, number, 'sealed', timeout=40)
+
+
+def test_what_cannot_be_sealed_for_want_of_space_is_sealed_once_there_is_some(disk, one_worker):
+    """Both protocols: no `waybill retry` is needed, the timeline tells why it waits, nothing of
+    the attempt stays on the disk. Takes the ten seconds to the next attempt."""
+    plant = one_worker
+    there = as2_scene.Relation(plant, listen=False, url='http://127.0.0.1:9/')
+    numbers = [scene.Relation(plant, send={'compressed': True}).send(os.urandom(8 << 20)),
+               scene.post(plant, scene.query('/api/v1/documents', partner=there.name), 201,
+                          os.urandom(8 << 20))['id']]
+    disk.fill(leave=3 << 20)
+    plant.go()
+    for number in numbers:
+        d = waybill.wait_until(lambda n=number: next(
+            (d for d in [scene.document(plant, n)] if 'sealing later' in scene.events(d)), None),
+            20, 'the timeline to tell of it')
+        assert d['state'] == 'queued' and 'disk full' in d['jobs'][0]['last_error'], d
+        told = next(e['text'] for e in d['events'] if e['kind'] == 'sealing later')
+        assert told.startswith('attempt 1 of 12: disk full: could not write'), told
+    assert disk.free() > 1 << 20
+    disk.clear()
+    for number in numbers:
+        d = scene.wait_document(plant, number, 'sealed', 'sending', timeout=60)
+        assert 'failed' not in scene.events(d)
 
 
 def test_started_on_a_full_disk_it_serves_once_there_is_space(disk, plant):

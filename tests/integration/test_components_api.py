@@ -1,10 +1,15 @@
 """Components as programs see them that make forms: the settings there are, and components in JSON."""
 
+import http.client
 import json
 import re
+import threading
 from pathlib import Path
 
 import pytest
+
+import openapi
+import waybill
 
 REFERENCE = Path(__file__).resolve().parents[2] / 'docs' / 'configuration.md'
 
@@ -142,3 +147,104 @@ def test_a_check_tells_problems_and_applies_nothing(plant):
     p, = answer['problems']
     assert (p['file'], p['line']) == ('form', 2) and "'password' must be" in p['text']
     assert 'checked' not in [c['name'] for c in plant.get('/api/v1/components')['components']]
+
+
+# ---- two who save one component -------------------------------------------------------------
+
+def partner(name, host='one.example'):
+    return f'partner: {name}\noftp2: {{odette_id: O0013{name.upper()}, password: PW, host: {host}}}\n'
+
+
+def change(plant, method, path, body=None, **headers):
+    """(status, answer, ETag) of a request of the admin's over TCP; if_match becomes If-Match."""
+    c = http.client.HTTPConnection(*plant.admin, timeout=waybill.patient(60))
+    try:
+        c.request(method, path, body, {'Authorization': f'Bearer {plant.token_of("admin")}',
+                                       **{k.replace('_', '-'): v for k, v in headers.items()}})
+        r = c.getresponse()
+        octets = r.read()
+        openapi.check(method, path, r.status, octets)
+        return r.status, json.loads(octets), r.getheader('ETag')
+    finally:
+        c.close()
+
+
+def test_a_version_that_is_not_the_newest_any_more_is_not_saved_over(plant):
+    path = '/api/v1/components/partner/twice'
+    assert change(plant, 'PUT', path, partner('twice'), if_none_match='*')[0] == 200
+    status, was, seen = change(plant, 'GET', path)
+    assert status == 200 and seen == '"1"' == f'"{was["version"]}"'
+    status, answer, tag = change(plant, 'PUT', path, partner('twice', 'first.example'), if_match=seen)
+    assert (status, tag, answer['applied'][0]['version']) == (200, '"2"', 2)
+    status, answer, tag = change(plant, 'PUT', path, partner('twice', 'second.example'), if_match=seen)
+    assert (status, tag) == (412, None)
+    assert re.search(r"partner 'twice' is not version 1 any more: version 2 was saved by token:\S+ from 127.0.0.1 at "
+                     r'20\d\d-\d\d-\d\dT[\d:.]+Z', answer['error']), answer
+    status, answer, _ = change(plant, 'DELETE', path, if_match=seen)
+    assert status == 412 and 'version 2' in answer['error']
+    now = plant.get(path)
+    assert now['version'] == 2 and 'first.example' in now['text']
+    assert change(plant, 'PUT', path, partner('twice', 'second.example'), if_match='"2"')[0] == 200
+    # who asks for nothing gets what was always done: the last one wins
+    assert change(plant, 'PUT', path, partner('twice', 'third.example'))[0] == 200
+    assert plant.request('POST', '/api/v1/components', partner('twice', 'fourth.example'))[0] == 200
+    assert change(plant, 'DELETE', path, if_match='"5"')[0] == 200
+
+
+def test_a_component_that_is_there_or_gone_is_told_by_whom(plant):
+    path = '/api/v1/components/partner/gone'
+    status, answer, _ = change(plant, 'PUT', path, partner('gone'), if_match='*')
+    assert status == 412 and "there is no partner 'gone'" in answer['error']
+    assert change(plant, 'PUT', path, partner('gone'), if_none_match='*')[0] == 200
+    status, answer, _ = change(plant, 'PUT', path, partner('gone'), if_none_match='*')
+    assert status == 412 and re.search(r'already: version 1, saved by token:\S+', answer['error'])
+    assert change(plant, 'PUT', path, partner('gone', 'b.example'), if_match='*')[0] == 200
+    assert plant.request('DELETE', path)[0] == 200
+    for if_match in '"2"', '*':
+        status, answer, _ = change(plant, 'PUT', path, partner('gone'), if_match=if_match)
+        assert status == 412 and re.search(r'any more: it was deleted by local:\d+ at 20', answer['error'])
+    status, answer, _ = change(plant, 'DELETE', path, if_match='"2"')
+    assert status == 412 and 'it was deleted' in answer['error']
+    assert change(plant, 'PUT', path, partner('gone'), if_none_match='*')[2] == '"3"'
+    assert plant.request('DELETE', path)[0] == 200
+
+
+def test_what_is_put_is_that_component_alone(plant):
+    path = '/api/v1/components/partner/alone'
+    for text in partner('other'), partner('alone') + '---\n' + partner('other'), '', '# nothing\n':
+        status, answer, _ = change(plant, 'PUT', path, text)
+        assert status == 422 and len(answer['error']) > 20, (text, answer)
+    status, answer, _ = change(plant, 'PUT', path, partner('alone').replace('PW', '{}'))
+    assert status == 422 and answer['problems']
+    assert change(plant, 'PUT', path + '?dry_run=1', partner('alone'))[0] == 200
+    for bad in 'x', '7', '"7', '"x"', '"7x"', 'W/"7"', '"7", "8"', '"-1"', '"0"', '"99999999999999999999999"', '':
+        status, answer, _ = change(plant, 'PUT', path, partner('alone'), if_match=bad)
+        assert status == 400 and 'ETag' in answer['error'], bad
+        assert change(plant, 'DELETE', path, if_match=bad)[0] == 400
+    assert change(plant, 'PUT', path, partner('alone'), if_match='"1"', if_none_match='*')[0] == 400
+    assert change(plant, 'PUT', path, partner('alone'), if_none_match='"1"')[0] == 400
+    assert change(plant, 'PUT', '/api/v1/components/animal/alone', partner('alone'))[0] == 400
+    names = [c['name'] for c in plant.get('/api/v1/components')['components']]
+    assert 'alone' not in names and 'other' not in names
+
+
+def test_of_many_who_saw_one_version_one_saves(plant):
+    """The look at the version and the change are one: nobody comes in between."""
+    path = '/api/v1/components/partner/crowd'
+    _, _, seen = change(plant, 'PUT', path, partner('crowd'))
+    for turn in range(3):
+        got, ready = [], threading.Barrier(6)
+
+        def save(i):
+            ready.wait()
+            got.append(change(plant, 'PUT', path, partner('crowd', f'h{turn}-{i}.example'), if_match=seen))
+
+        savers = [threading.Thread(target=save, args=(i,)) for i in range(6)]
+        for s in savers:
+            s.start()
+        for s in savers:
+            s.join()
+        assert sorted(status for status, _, _ in got) == [200] + [412] * 5
+        seen, = (tag for status, _, tag in got if status == 200)
+    assert len(plant.get(path + '/versions')['versions']) == 4
+    assert plant.request('DELETE', path)[0] == 200

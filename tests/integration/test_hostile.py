@@ -7,6 +7,7 @@ import signal
 import threading
 
 import oftp
+import pytest
 import scene
 import waybill
 from scene import Relation, document, query
@@ -164,6 +165,42 @@ def test_a_payload_that_cannot_be_read_holds_up_nobody(plant):
         assert scene.wait_document(plant, second, 'sent', 'acknowledged')
     d = document(plant, number)
     assert d['state'] == 'sealed' and 'payload' in d['jobs'][0]['last_error']
+
+
+def test_a_payload_that_cannot_be_read_in_the_middle_ends_the_session_with_esid_08(plant):
+    """The partner is told, the document waits with the reason and goes on from where it was."""
+    data = os.urandom((3 << 20) + 7)
+    with oftp.Server('O0013MIDDLE', 'PW') as server:
+        before = set(payloads(plant))
+        r = Relation(plant, server=server)
+        number = r.send(data)
+        path, = set(payloads(plant)) - before
+        with server.accept(cred=2) as me:
+            me.log_on()
+            sfid = me.expect_file()
+            part = me.take_file(sfid, stop_after=1)
+            os.truncate(path, 0)
+            with pytest.raises(oftp.Ended) as ended:
+                while True:
+                    if len(part.oebs) % 2 == 0:
+                        me.send('CDT')
+                    command = me.expect('DATA')
+                    part.oebs.append(len(command.oeb))
+                    part.unpacker.add(command.oeb)
+            assert ended.value.reason == 8, ended.value
+        assert len(part.data) < len(data)
+        waybill.wait_until(lambda: document(plant, number)['jobs'][0]['last_error'], 20)
+        d = document(plant, number)
+        assert d['state'] == 'sealed' and 'we sent ESID 08: the payload' in str(d['events']), d
+        assert r.log('oftp2.send.unreadable.*look_at="the folder `payload`')
+        path.write_bytes(data)
+        with server.accept() as me:
+            me.log_on()
+            sfid = me.expect_file()
+            assert sfid.rest > 0
+            assert me.take_file(sfid, partial=part).data == data
+            assert me.run() == 0
+        scene.wait_document(plant, number, 'sent', 'acknowledged')
 
 
 def test_waiting_for_a_receipt_costs_no_processor(plant):

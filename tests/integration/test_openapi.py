@@ -162,6 +162,7 @@ def test_good_answers_are_as_described(gateway, authority, tmp_path):
     ok('POST', f'/api/v1/partners/{there}/call', status=202)
     ok('POST', '/api/v1/certificates/ca/import', {'certificate': authority.pem()})
     ok('POST', '/api/v1/certificates/ca/export', {})
+    ok('PUT', '/api/v1/components/certificate/ca', g.get('/api/v1/components/certificate/ca')['text'])
     ok('DELETE', '/api/v1/components/certificate/ca')
     name = {'name': 'zoe', 'role': 'viewer', 'password': 'correct horse'}
     ok('POST', '/api/v1/users', name, 201)

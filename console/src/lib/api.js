@@ -21,7 +21,7 @@ export function withQuery(path, query = {}) {
 }
 
 /* {status, ok, text} of one request; throws AbortError, or what means that there was no answer. */
-async function ask(method, path, { query, json, body, type, signal }) {
+async function ask(method, path, { query, json, body, type, seen, signal }) {
   const headers = { Accept: 'application/json' };
   const csrf = session.get()?.csrf;
   const alone = new AbortController();
@@ -35,6 +35,8 @@ async function ask(method, path, { query, json, body, type, signal }) {
   if (csrf && method !== 'GET') headers['X-CSRF-Token'] = csrf;
   if (json !== undefined) headers['Content-Type'] = 'application/json';
   else if (type) headers['Content-Type'] = type;
+  if (seen > 0) headers['If-Match'] = `"${seen}"`;
+  else if (seen === 0) headers['If-None-Match'] = '*';
   if (signal?.aborted) abort();
   signal?.addEventListener('abort', abort);
   try {
@@ -61,7 +63,7 @@ async function ask(method, path, { query, json, body, type, signal }) {
 }
 
 /* options: query (empty values are left out), json or body (text, Blob, File) with type, signal,
- * quiet: a 401 is an error as others are. Without, the request waits until the user has logged on
+ * seen: the version of a component that this changes, 0 none: another is a 412. quiet: a 401 is an error as others are. Without, the request waits until the user has logged on
  * again, and is made then. Gives the parsed answer. */
 export async function request(method, path, options = {}) {
   const { signal, quiet } = options;
@@ -88,6 +90,7 @@ export async function request(method, path, options = {}) {
 
 export const get = (path, query, options) => request('GET', path, { query, ...options });
 export const post = (path, options) => request('POST', path, options);
+export const put = (path, options) => request('PUT', path, options);
 export const del = (path, options) => request('DELETE', path, options);
 
 /* A name as one segment of a path. */

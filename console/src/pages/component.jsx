@@ -82,7 +82,7 @@ function Component({ kind, name }) {
           </>
         )}
         {may('admin') && (
-          <Button icon="trash" kind="danger" onClick={() => remove(kind, name)}>
+          <Button icon="trash" kind="danger" onClick={() => remove(kind, name, component?.version, load)}>
             Delete
           </Button>
         )}
@@ -109,7 +109,8 @@ function Component({ kind, name }) {
   );
 }
 
-export async function remove(kind, name) {
+/* version: that was seen, if any; onChanged: it is another one now. */
+export async function remove(kind, name, version, onChanged) {
   const gone = await confirm({
     title: `Delete ${kind} ${name}?`,
     text:
@@ -118,7 +119,14 @@ export async function remove(kind, name) {
         : `Nothing can refer to it from then on. Its versions are kept. It stays when others refer to it.`,
     action: `Delete ${kind}`,
     danger: true,
-    run: () => del(`/api/v1/components/${kind}/${segment(name)}`),
+    run: async () => {
+      try {
+        await del(`/api/v1/components/${kind}/${segment(name)}`, { seen: version });
+      } catch (e) {
+        if (e.status === 412) onChanged?.();
+        throw e;
+      }
+    },
   });
   if (gone) go(kind === 'certificate' ? '/certificates' : `/partners${kind === 'partner' ? '' : `?kind=${kind}`}`);
 }

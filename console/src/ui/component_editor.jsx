@@ -1,7 +1,7 @@
 /* A component being made or changed: by form and by text, which are two views of one text. What is
  * wrong is asked of the runtime as one types. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { get, post, segment } from '../lib/api.js';
+import { get, post, put as send, segment } from '../lib/api.js';
 import { pathOfProblem, readComponent, setValue, textOf } from '../lib/component.js';
 import { diffLines } from '../lib/diff.js';
 import { drafts } from '../lib/drafts.js';
@@ -87,40 +87,74 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
       if (e.name !== 'AbortError') setChecked({ text: what, problems: [], error: e, warnings: [] });
     }
   }
-  /* Nothing is overwritten without a question: what somebody else saved meanwhile, and other
-   * components that have the name this text gives itself. */
-  async function mayOverwrite() {
-    const { applied } = await post('/api/v1/components/check', { query: { file: FILE }, body: latest.current, type: 'application/yaml' });
+  /* Of other components that have a name this text gives itself. */
+  function mayReplace(applied) {
     const other = applied.find((a) => a.version > 0 && !a.unchanged && !(a.kind === kind && a.name === name));
-    if (other)
-      return confirm({
+    return (
+      !other ||
+      confirm({
         title: `There is a ${other.kind} ${other.name} already`,
         text: `What you save replaces it, from its first setting to its last. To change it, open the ${other.kind} ${other.name} instead.`,
         action: `Replace ${other.name}`,
         danger: true,
-      });
-    if (name === null) return true;
-    const now = await get(`/api/v1/components/${kind}/${segment(name)}`, { masked: 1 });
-    if (now.version === base.current) return true;
-    return confirm({
-      title: 'It was changed meanwhile',
+      })
+    );
+  }
+  /* What is there in place of the version that was seen: the version to save over, or null. */
+  async function decide(a, refused) {
+    let now = { version: 0, text: '' };
+    try {
+      now = await get(`/api/v1/components/${a.kind}/${segment(a.name)}`, { masked: 1 });
+    } catch (e) {
+      if (e.status !== 404) throw e;
+    }
+    const answer = await confirm({
+      title: now.version > 0 ? 'It was changed meanwhile' : 'It was deleted meanwhile',
       text: (
         <>
-          <p>{`Version ${now.version} of ${kind} ${name} was applied while you changed version ${base.current}. What you save replaces it. What differs (+ is yours):`}</p>
-          <Diff lines={diffLines(now.text, latest.current)} />
+          <p>{refused.message}</p>
+          {now.version > 0 && <p>{`Yours replaces version ${now.version} from its first setting to its last. What differs (+ is yours):`}</p>}
+          {now.version > 0 && <Diff lines={diffLines(now.text, latest.current)} />}
         </>
       ),
-      action: 'Save mine over it',
+      action: now.version > 0 ? 'Save mine over it' : 'Make it again',
+      other: onReload && (now.version > 0 ? 'Drop mine, take theirs' : 'Drop mine'),
       danger: true,
     });
+    if (answer === 'other') {
+      drafts.drop(kind, name);
+      onReload();
+    }
+    return answer === true ? now.version : null;
+  }
+  /* Only the version that was seen is replaced: the runtime looks, under its lock. What was applied, or
+   * null: nothing. */
+  async function saveOver(a) {
+    let seen = a.kind === kind && a.name === name ? base.current : a.version;
+    for (;;) {
+      try {
+        const { applied } = await send(`/api/v1/components/${a.kind}/${segment(a.name)}`, { query: { file: FILE }, body: latest.current, type: 'application/yaml', seen });
+        return applied;
+      } catch (e) {
+        if (e.status !== 412) throw e;
+        seen = await decide(a, e);
+        if (seen === null) return null;
+      }
+    }
+  }
+  async function saveText() {
+    const whole = { query: { file: FILE }, body: latest.current, type: 'application/yaml' };
+    const { applied, problems } = await post('/api/v1/components/check', whole);
+    if (problems.length === 0 && !(await mayReplace(applied))) return null;
+    return applied.length === 1 ? saveOver(applied[0]) : (await post('/api/v1/components', whole)).applied;
   }
   async function save(event) {
     event?.preventDefault();
     setBusy(true);
     setFailed(null);
     try {
-      if (await mayOverwrite()) {
-        const { applied } = await post('/api/v1/components', { query: { file: FILE }, body: latest.current, type: 'application/yaml' });
+      const applied = await saveText();
+      if (applied) {
         const mine = applied.find((a) => a.kind === kind && (name === null || a.name === name)) ?? applied[0];
         tell('good', mine.unchanged ? 'Nothing was different.' : `Version ${mine.version} of ${mine.kind} ${mine.name} is in force.`);
         (mine.warnings ?? []).forEach((w) => tell('work', w));

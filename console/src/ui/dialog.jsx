@@ -43,7 +43,8 @@ const asked = store(null);
 
 /* Asks before something is done; run does it, and its failure is shown in the dialog.
  * await confirm({title, text, action: 'Cancel document', danger, field: {label, required}, run})
- * gives false, or what run gave (true for nothing). text may be JSX. With field, run gets its text. */
+ * gives false, or what run gave (true for nothing). text may be JSX. With field, run gets its text.
+ * other: the text of a third choice, which gives 'other'. */
 export function confirm(question) {
   return new Promise((resolve) => asked.set({ ...question, resolve }));
 }
@@ -89,6 +90,11 @@ function Question({ q }) {
           <Button onClick={() => close(false)} disabled={busy}>
             Do nothing
           </Button>
+          {q.other && (
+            <Button onClick={() => close('other')} disabled={busy}>
+              {q.other}
+            </Button>
+          )}
           <Button kind={q.danger ? 'danger' : 'primary'} type="submit" busy={busy} autofocus={!q.danger}>
             {q.action}
           </Button>

@@ -69,11 +69,26 @@ bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool d
     return true;
 }
 
-bool gateway_delete(struct gateway *g, const char *kind, const char *name, const char *who,
-                    struct err *err)
+bool gateway_put_component(struct gateway *g, const struct gateway_put *put, struct span yaml,
+                           const char *who, struct arena *a, struct gateway_applied *out,
+                           struct config_problems *ps, struct err *err)
+{
+    (void)who;
+    (void)a;
+    (void)ps;
+    *out = (struct gateway_applied) { .kind = put->kind, .name = put->name, .version = 8 };
+    (void)snprintf(g->asked, sizeof(g->asked), "put %s %s %lld %zu%s", put->kind, put->name,
+                   (long long)put->version, yaml.n, put->dry_run ? " dry" : "");
+    return g->fail_wire == 0 || FAIL(err, FAIL_LOCAL, g->fail_wire, "the fake refuses");
+}
+
+bool gateway_delete(struct gateway *g, const char *kind, const char *name, int64_t version,
+                    const char *who, struct err *err)
 {
     (void)who;
     (void)kind;
+    if (version != GATEWAY_ANY_VERSION)
+        name = version == 7 ? "version 7" : "another version";
     return asked(g, err, "delete", name);
 }
 

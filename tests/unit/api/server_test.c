@@ -237,6 +237,47 @@ static void test_failures_carry_the_gateways_status(void **state)
     assert_int_equal(get("/api/v1/components/pirate/acme"), 400);
 }
 
+/* A request with one header. */
+static int ask_with(const char *method, const char *header, struct span body)
+{
+    const char *headers[] = { header, NULL };
+    struct http_call call = { .method = method,
+                              .url = "http://localhost/api/v1/components/partner/acme",
+                              .unix_socket = socket_path,
+                              .headers = headers,
+                              .body = body,
+                              .timeout_ms = 10000 };
+    struct err err;
+
+    if (!http_call(&call, &arena, &reply, &err))
+        fail_msg("%s: %s", method, err.text);
+    return reply.status;
+}
+
+static void test_a_version_that_was_seen_goes_to_the_gateway(void **state)
+{
+    struct span yaml = span_text("partner: acme\n"), none = span_of(NULL, 0);
+
+    (void)state;
+    assert_int_equal(ask_with("PUT", "If-Match: \"7\"", yaml), 200);
+    assert_string_equal(fake.asked, "put partner acme 7 14");
+    assert_string_equal(member("applied.0.version"), "8");
+    assert_string_equal(http_reply_header(&reply, "ETag"), "\"8\"");
+    assert_int_equal(ask_with("PUT", "If-Match: *", yaml), 200);
+    assert_string_equal(fake.asked, "put partner acme -2 14");
+    assert_int_equal(ask_with("PUT", "If-None-Match: *", yaml), 200);
+    assert_string_equal(fake.asked, "put partner acme 0 14");
+    assert_int_equal(ask("PUT", "/api/v1/components/partner/acme?dry_run=1", yaml), 200);
+    assert_string_equal(fake.asked, "put partner acme -1 14 dry");
+    assert_int_equal(ask_with("PUT", "If-Match: 7", yaml), 400);
+    assert_int_equal(ask_with("DELETE", "If-Match: \"7\"", none), 200);
+    assert_string_equal(fake.asked, "delete version 7");
+    fake.fail_wire = 412;
+    assert_int_equal(ask_with("PUT", "If-Match: \"7\"", yaml), 412);
+    assert_int_equal(ask_with("DELETE", "If-Match: \"7\"", none), 412);
+    fake.fail_wire = 0;
+}
+
 static void test_listeners_sessions_and_tests_are_told(void **state)
 {
     (void)state;
@@ -479,6 +520,7 @@ int main(void)
         SERVED(test_components_are_applied_and_problems_have_their_place),
         SERVED(test_components_beyond_the_limit_are_refused),
         SERVED(test_failures_carry_the_gateways_status),
+        SERVED(test_a_version_that_was_seen_goes_to_the_gateway),
         SERVED(test_listeners_sessions_and_tests_are_told),
         SERVED(test_the_overview_is_told),
         SERVED(test_documents_are_found_page_by_page),
