@@ -5,7 +5,7 @@ import { assert, test } from './t.mjs';
 
 const confirm = (t, action) => t.page.getByRole('dialog').getByRole('button', { name: action, exact: true }).click();
 const component = (t, kind, name) => t.api('GET', `/api/v1/components/${kind}/${name}`);
-const saved = (t, n) => t.text(`Version ${n} of`).last().waitFor();
+const saved = (t, n) => t.told(`Version ${n} of`);
 const rows = (t) => t.page.getByRole('table').locator('tbody tr');
 const setting = (t, at, name) => t.page.locator(`[data-path="${at}"]`).getByLabel(new RegExp(`^${name}( \\*)?$`)).first();
 const key = (name) => path.join(process.env.WAYBILL_KEYS, name);
@@ -98,7 +98,7 @@ test('what was applied meanwhile is not overwritten without a question', async (
   await setting(t, 'oftp2.host', 'host').fill('mine.example');
   await t.api('POST', '/api/v1/components?file=x', text('theirs.example'));
   await t.button('Save').click();
-  await t.page.getByRole('dialog').getByText('Version 2').waitFor();
+  await t.page.getByRole('dialog').getByText('version 2').first().waitFor();
   await confirm(t, 'Do nothing');
   assert.ok((await component(t, 'partner', 'raced')).text.includes('theirs.example'));
   await t.button('Save').click();
@@ -125,10 +125,17 @@ test('what was applied meanwhile is not overwritten without a question', async (
   await t.text('version 5').first().waitFor();
   /* and what was deleted meanwhile is made again only when that is meant */
   await setting(t, 'oftp2.host', 'host').fill('mine-at-last.example');
+  t.expect(/404/);
   await t.api('DELETE', '/api/v1/components/partner/raced');
   await t.button('Save').click();
   await t.page.getByRole('dialog', { name: 'It was deleted meanwhile' }).getByText(/deleted by token:/).waitFor();
+  t.expect(/422/);
   await confirm(t, 'Make it again');
+  await t.text(/is hidden \(\*+\), and there is none before it/).first().waitFor();
+  await t.button('Text').click();
+  await t.page.getByRole('textbox', { name: /Text of the partner/ }).fill(text('mine-at-last.example'));
+  await t.text('Nothing is wrong with it').waitFor();
+  await t.button('Save').click();
   await saved(t, 6);
 });
 
@@ -207,7 +214,7 @@ test('a certificate is imported from a dropped file, with its key', async (t) =>
   await t.page.getByLabel('Name of the component').fill('dropped');
   await t.allNamed();
   await confirm(t, 'Import');
-  await t.text('dropped version 1').first().waitFor();
+  await t.told('dropped version 1');
   const c = (await t.api('GET', '/api/v1/certificates')).certificates.find((x) => x.name === 'dropped');
   assert.equal(c.has_key, true);
   assert.ok(!(await component(t, 'certificate', 'dropped')).text.includes('PRIVATE KEY'));
@@ -239,7 +246,7 @@ test('a roll-over adds the next certificate, and PKCS#12 goes out and in with a 
   await t.page.getByRole('dialog').getByRole('alert').waitFor();
   await t.page.getByLabel('Password of the file').fill('export secret');
   await confirm(t, 'Import');
-  await t.text('copy-of-rolled version 1').waitFor();
+  await t.told('copy-of-rolled version 1');
 });
 
 test('certificates are filtered by state, and drawn by when they end', async (t) => {
@@ -267,7 +274,7 @@ test('a user is added, gets another role and password, and is deleted', async (t
   await confirm(t, 'Add user');
   await t.page.getByLabel('Role of ida').selectOption('viewer');
   await confirm(t, 'Make viewer');
-  await t.text('User ida is viewer now').waitFor();
+  await t.told('User ida is viewer now');
   await t.button('New password for ida').click();
   await dialog.getByLabel('New password').fill('another password');
   await confirm(t, 'Set password');
@@ -316,7 +323,7 @@ test('files dropped on the page are imported: several in DER together, and PKCS#
   await drop(dialog.locator('.drop'), [{ name: 'second.der', octets: der('plant-7.example.crt') }]);
   await dialog.getByText('second.der').waitFor();
   await confirm(t, 'Import');
-  await t.text('acme-in-der version 1').waitFor();
+  await t.told('acme-in-der version 1');
   const c = (await t.api('GET', '/api/v1/certificates')).certificates.find((x) => x.name === 'acme-in-der');
   assert.equal(c.has_key, true);
 });

@@ -5,6 +5,7 @@ import { get, post, put as send, segment } from '../lib/api.js';
 import { pathOfProblem, readComponent, setValue, textOf } from '../lib/component.js';
 import { diffLines } from '../lib/diff.js';
 import { drafts } from '../lib/drafts.js';
+import { plural } from '../lib/format.js';
 import { useRest } from '../lib/hooks.js';
 import { may } from '../lib/session.js';
 import { Button, ErrorBox, Note, say, tell } from './basic.jsx';
@@ -125,7 +126,9 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
       drafts.drop(kind, name);
       onReload();
     }
-    return answer === true ? now.version : null;
+    if (answer !== true) return null;
+    if (a.kind === kind && a.name === name) base.current = now.version; /* seen now */
+    return now.version;
   }
   /* Only the version that was seen is replaced: the runtime looks, under its lock. What was applied, or
    * null: nothing. */
@@ -145,7 +148,9 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
   async function saveText() {
     const whole = { query: { file: FILE }, body: latest.current, type: 'application/yaml' };
     const { applied, problems } = await post('/api/v1/components/check', whole);
-    if (problems.length === 0 && !(await mayReplace(applied))) return null;
+    /* what is wrong may come of what was changed meanwhile, which is told first */
+    if (problems.length > 0 && name !== null) return saveOver({ kind, name });
+    if (!(await mayReplace(applied))) return null;
     return applied.length === 1 ? saveOver(applied[0]) : (await post('/api/v1/components', whole)).applied;
   }
   async function save(event) {
@@ -164,7 +169,7 @@ export function ComponentEditor({ kind, name, start, version, draft, onSaved, on
     } catch (e) {
       setFailed(e);
       setChecked({ text: latest.current, problems: e.problems ?? [], error: e, warnings: [] });
-      say(e.problems?.length ? `Not saved: ${e.problems.length} problems` : 'Not saved');
+      say(e.problems?.length ? `Not saved: ${plural(e.problems.length, 'problem')}` : 'Not saved');
     }
     setBusy(false);
   }
