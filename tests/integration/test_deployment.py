@@ -61,8 +61,8 @@ def test_others_are_not_disturbed(plant):
         delete(plant, 'process', r.listener)
         delete(plant, 'partner', r.name)
     stop.set()
-    t.join(30)
-    assert not problems and sent
+    t.join(waybill.patient(60))
+    assert not t.is_alive() and not problems and sent, problems
     steady.delivered(len(sent))
 
 
@@ -145,7 +145,8 @@ def test_everything_is_there_after_a_restart(gateway):
     g = gateway()
     r = Relation(g)
     r.deliver(File(b'x', dsn='KEPT'))
-    d = r.wait_document('processed')
+    # a receipt is noted as sent when the session is over
+    d = scene.wait_told(g, r.wait_document('processed')['id'])
     before = g.get('/api/v1/components')
     g.restart()
     assert g.get('/api/v1/components') == before
