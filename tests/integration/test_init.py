@@ -33,13 +33,14 @@ def test_a_runtime_starts_from_what_init_wrote_and_takes_its_components(tmp_path
     process = subprocess.Popen([waybill.binary(), 'serve', '--config', config], stderr=log)
     try:
         socket = str(tmp_path / 'edi/data/admin.sock')
-        waybill.wait_until(lambda: os.path.exists(socket), 20, 'the socket')
+        waybill.wait_until(lambda: 'serve.ready' in (tmp_path / 'log').read_text(), 60, 'it to be ready')
+        assert os.path.exists(socket)
         waybill.run('--config', config, 'apply', '-f', tmp_path / 'edi/components')
         listeners = waybill.run('--config', config, 'listeners').stdout
         assert 'from-acme' in listeners and 'listening' in listeners, listeners
     finally:
         process.terminate()
-        assert process.wait(40) == 0
+        assert process.wait(waybill.patient(40)) == 0
 
 
 def test_the_two_of_a_trial_exchange_documents_by_both_protocols(tmp_path):
@@ -87,7 +88,7 @@ def test_the_two_of_a_trial_exchange_documents_by_both_protocols(tmp_path):
     finally:
         for p in processes:
             p.terminate()
-        assert [p.wait(40) for p in processes] == [0, 0]
+        assert [p.wait(waybill.patient(40)) for p in processes] == [0, 0]
 
 
 def test_every_commented_setting_can_be_switched_on(tmp_path):
