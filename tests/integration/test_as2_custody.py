@@ -148,10 +148,10 @@ def test_a_stop_does_not_wait_for_who_answers_an_mdn_by_drips(tmp_path):
         peer = as2.Peer('Inline', as2_scene.keys(r.key), r.own, as2_scene.keys('us').cert)
         m = peer.message(b'x', 'S').with_field('Receipt-Delivery-Option', url)
         assert m.post(r.url).status == 200
-        pit.settimeout(30)
+        pit.settimeout(waybill.patient(30))
         c, _ = pit.accept()
         with c:
-            c.settimeout(30)
+            c.settimeout(waybill.patient(30))
             assert c.recv(1000)
             c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
             drips, over = [], threading.Event()
