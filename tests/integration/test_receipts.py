@@ -102,6 +102,7 @@ def test_kept_over_a_restart_of_the_runtime(gateway):
     with r.call() as me:
         assert me.send_file(f).taken
         me.send_esid()
+    r.wait_document('processed')
     g.restart()
     with r.call() as me:
         me.run()
@@ -213,6 +214,47 @@ def test_an_operator_releases_the_receipt(plant, release, face):
         assert (response.name, response.reas, response.reast) == ('NERP', 34, text)
     else:
         assert response.name == 'EERP'
+
+
+@pytest.mark.parametrize('since', ['none', 'received', 'processed'])
+def test_a_receipt_that_waits_for_an_operator_is_released_whatever_the_process_says_since(
+        plant, since):
+    gate = scene.Gate(plant.directory)
+    r = Relation(plant, operation={'acknowledge': 'manual'}, steps=[gate.step])
+    r.deliver(File(b'x', dsn='ONE'), File(b'x', dsn='TWO'))
+    r.operation = {'acknowledge': since}
+    scene.apply(plant, r.process_component(steps=[gate.step]))
+    gate.open()
+    r.wait_document('processed', count=2)
+    one, two = sorted(d['id'] for d in r.documents())
+    assert scene.document(plant, one)['receipts'] == []     # not by itself, either
+    assert scene.document(plant, one)['properties']['acknowledge'] == 'manual'
+    post(plant, f'/api/v1/documents/{one}/acknowledge')
+    post(plant, f'/api/v1/documents/{two}/reject')
+    post(plant, f'/api/v1/documents/{one}/reject', status=409)
+    with r.call() as me:
+        assert me.run() == 0
+    assert [(x.name, x.dsn) for x in me.responses] == [('EERP', 'ONE'), ('NERP', 'TWO')]
+
+
+def test_a_receipt_that_waits_needs_its_process(plant):
+    r = Relation(plant, operation={'acknowledge': 'manual'})
+    r.deliver(b'x')
+    d = r.wait_document('processed')
+    plant.cli('delete', 'process', r.listener)
+    answer = post(plant, f'/api/v1/documents/{d["id"]}/acknowledge', status=409)
+    assert 'no longer deployed' in answer['error'], answer
+    scene.apply(plant, r.process_component(acknowledge='none'))
+    post(plant, f'/api/v1/documents/{d["id"]}/acknowledge')
+
+
+def test_what_was_answered_is_not_answered_again_when_its_process_is_manual_since(plant):
+    r = Relation(plant)
+    r.deliver(b'x')
+    d = r.wait_document('processed')
+    scene.apply(plant, r.process_component(acknowledge='manual'))
+    answer = post(plant, f'/api/v1/documents/{d["id"]}/reject', status=409)
+    assert 'answered before' in answer['error'], answer
 
 
 def test_only_manual_receipts_are_released(plant):
