@@ -357,7 +357,8 @@ def test_interrupted_runs_are_marked_as_redelivered(gateway, tmp_path):
                                  f'test -e {tmp_path}/go || sleep 60')])
     with r.call() as me:
         assert me.send_file(File(b'x', dsn='TWICE')).taken
-        waybill.wait_until((tmp_path / 'runs').exists, 20)
+        waybill.wait_until(lambda: (tmp_path / 'runs').exists() and
+                           (tmp_path / 'runs').read_text().endswith('\n'), 20, 'the first run')
         g.kill9()
     (tmp_path / 'go').touch()
     g.start()
