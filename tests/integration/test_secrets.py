@@ -8,6 +8,7 @@ import pytest
 
 import openapi
 import scene
+import waybill
 
 MASK = '********'
 TEXT = """partner: hidden
@@ -22,7 +23,7 @@ as2:
 
 
 def ask(plant, path, role):
-    c = http.client.HTTPConnection(*plant.admin, timeout=30)
+    c = http.client.HTTPConnection(*plant.admin, timeout=waybill.patient(30))
     try:
         c.request('GET', path, headers={'Authorization': f'Bearer {plant.token_of(role)}'})
         r = c.getresponse()
