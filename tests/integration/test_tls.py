@@ -51,14 +51,10 @@ def tls_gateway(keys, tmp_path_factory):
     """One plain endpoint, one with TLS, one that requires a client certificate."""
     tls = {'host': '127.0.0.1', 'session_level_encryption': True,
            'server_ssl_certificate': 'server', 'trusted_certificates': 'ca'}
-    with socket.socket() as a, socket.socket() as b:
-        a.bind(('127.0.0.1', 0))
-        b.bind(('127.0.0.1', 0))
-        ports = a.getsockname()[1], b.getsockname()[1]
-    with waybill.Gateway(tmp_path_factory.mktemp('tls') / 'plant-7', components=keys.components(),
-                         endpoints=[{'host': '127.0.0.1', 'port': 0}, {**tls, 'port': ports[0]},
-                                    {**tls, 'port': ports[1], 'require_client_ssl': True}]) as g:
-        g.open_port, g.strict_port = ports
+    with waybill.nobody() as a, waybill.nobody() as b, waybill.Gateway(tmp_path_factory.mktemp('tls') / 'plant-7', components=keys.components(),
+                         endpoints=[{'host': '127.0.0.1', 'port': 0}, {**tls, 'port': a},
+                                    {**tls, 'port': b, 'require_client_ssl': True}]) as g:
+        g.open_port, g.strict_port = a, b
         yield g
 
 
@@ -96,7 +92,7 @@ def test_a_session_over_tls(g, keys, version):
 
 def test_nothing_is_said_before_the_handshake(g):
     """OFTP2-C2"""
-    with socket.create_connection(('127.0.0.1', g.open_port), 5) as s:
+    with socket.create_connection(('127.0.0.1', g.open_port), waybill.patient(20)) as s:
         s.settimeout(0.3)
         with pytest.raises(TimeoutError):
             s.recv(1)
