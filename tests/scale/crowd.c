@@ -6,7 +6,8 @@
  *     mode=sessions   count= connections, of which active= send documents
  *          slow       they send one octet every slow_ms=1000, and never come to an end
  *          silent     they connect and say nothing
- *          flood      they connect again and again, as fast as it goes, and say nothing
+ *          flood      they connect again and again, as fast as it goes, and say nothing; who hears
+ *                     nothing hangs up after hold_ms=200
  *     size= of documents  documents= at most (0 any)  every_ms= pause between two of one client
  *     window= connections opened at the same time  seconds= after all are open
  *     code= (and four digits, of partners= many) password= own= (whom we call)  path= */
@@ -329,7 +330,7 @@ static void tick(struct client *c, uint64_t now)
         if (send(c->fd, &octet, 1, MSG_NOSIGNAL) != 1)
             hang_up(c);
     } else if (c->step == STEP_START && strcmp(w->mode, "flood") == 0) {
-        if (now > c->begun_us + AGAIN_US)
+        if (now > c->begun_us + w->hold_us)
             hang_up(c);
     } else if (c->step == STEP_READY && c->number < w->active && now >= c->next_us &&
                (c->mine || w->protocol == &as2) &&
@@ -383,6 +384,21 @@ static bool all_done(const struct crowd *w)
     return w->documents_max > 0 && w->receipts >= (uint64_t)w->documents_max * w->active;
 }
 
+/* Takes what has come already: whoever ends us knows of it. */
+static void heard(struct crowd *w)
+{
+    struct epoll_event events[EVENTS];
+
+    for (int turn = 0; turn < 100; turn++) {
+        int n = epoll_wait(w->epoll, events, EVENTS, 0);
+
+        if (n <= 0)
+            return;
+        for (int i = 0; i < n; i++)
+            event(events[i].data.ptr, events[i].events);
+    }
+}
+
 static void run(struct crowd *w)
 {
     struct epoll_event events[EVENTS];
@@ -406,6 +422,7 @@ static void run(struct crowd *w)
             end = begun + w->seconds * 1000000;
         }
     }
+    heard(w);
     say(w, "end", (double)(now_us() - begun) / 1e6);
 }
 
@@ -450,6 +467,8 @@ static void set(struct crowd *w, const char *key, const char *value)
         w->seconds = n;
     else if (strcmp(key, "every_ms") == 0)
         w->every_us = n * 1000;
+    else if (strcmp(key, "hold_ms") == 0)
+        w->hold_us = n * 1000;
     else if (strcmp(key, "slow_ms") == 0)
         w->slow_every_us = (unsigned)n * 1000;
     else {
@@ -478,6 +497,7 @@ int main(int argc, char **argv)
                        .window = 64,
                        .partners = 1,
                        .slow_every_us = 1000000,
+                       .hold_us = AGAIN_US,
                        .size = 4096,
                        .seconds = 10 };
     struct rlimit limit;

@@ -64,7 +64,7 @@ struct crowd {
     const struct protocol *protocol;
     const char *host, *source, *code, *password, *own, *path;
     unsigned port, count, active, window, documents_max, slow_every_us, partners;
-    uint64_t size, every_us, seconds;
+    uint64_t size, every_us, seconds, hold_us;
     const char *mode;
     bool tls;
     int epoll;
