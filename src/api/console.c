@@ -163,6 +163,7 @@ void api_console(struct api_call *c)
     const struct console_asset *a;
 
     if (api_changes(c->r)) {
+        c->extra = "Allow: GET, HEAD\r\n";
         api_error(c, 405, "%s takes GET", path);
     } else if (strncmp(path, PREFIX, strlen(PREFIX)) != 0) {
         send_octets(c, 308, NULL, "Location: " PREFIX "\r\nCache-Control: no-cache\r\n",

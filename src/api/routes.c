@@ -29,16 +29,29 @@ bool api_path_match(const char *pattern, const char *path, struct arena *a,
     return *pattern == '\0' && *path == '\0';
 }
 
-/* The route; NULL: none. *other: some other method of the same path. */
+/* The methods of one path: "GET, PUT, DELETE". */
+struct methods {
+    char text[64]; /* there are five */
+};
+
+static void add_method(struct methods *m, const char *method)
+{
+    size_t n = strlen(m->text);
+
+    if (strstr(m->text, method) == NULL)
+        (void)snprintf(m->text + n, sizeof(m->text) - n, "%s%s", n == 0 ? "" : ", ", method);
+}
+
+/* The route; NULL: none. *others: the methods of the same path that there are. */
 static const struct api_route *find(struct http_request *r, const char *arg[API_ARGS_MAX],
-                                    const char **other)
+                                    struct methods *others)
 {
     for (size_t i = 0; i < api_routes_n; i++) {
         if (!api_path_match(api_routes[i].pattern, r->path, &r->arena, arg))
             continue;
         if (strcmp(api_routes[i].method, r->method) == 0)
             return &api_routes[i];
-        *other = api_routes[i].method;
+        add_method(others, api_routes[i].method);
     }
     return NULL;
 }
@@ -106,18 +119,20 @@ void api_dispatch(void *context, struct http_request *r)
     };
     /* its files are no part of the API, and not in the OpenAPI document */
     static const struct api_route console = { .run = api_console, .role = ROLE_NONE };
-    const char *other = NULL;
+    struct methods others = { "" };
     const struct api_route *route =
-        api_console_path(r->path) ? &console : find(r, c.arg, &other);
+        api_console_path(r->path) ? &console : find(r, c.arg, &others);
 
     c.store = gateway_store(c.gateway);
     if (!allowed(&c, route))
         return;
     if (route == NULL) {
-        if (other != NULL)
-            api_error(&c, 405, "%s does not take %s, but %s", r->path, r->method, other);
-        else
+        if (others.text[0] != '\0') {
+            c.extra = arena_printf(&r->arena, "Allow: %s\r\n", others.text);
+            api_error(&c, 405, "%s does not take %s, but %s", r->path, r->method, others.text);
+        } else {
             api_error(&c, 404, "there is no %s; docs/api.md lists what is", r->path);
+        }
         return;
     }
     log_event(LOG_DEBUG, "api.request", "peer", r->peer, "who", c.who, "method", r->method,

@@ -91,7 +91,8 @@ def test_addresses_within_the_console_are_the_page_and_missing_files_are_not(pla
         status, _, body = ask(plant, path)
         assert status == 404 and 'no file' in json.loads(body)['error']
     assert ask(plant, '/console/', 'HEAD')[::2] == (200, b'')
-    assert ask(plant, '/console/', 'POST', {'Content-Length': '0'})[0] == 405
+    status, fields, _ = ask(plant, '/console/', 'POST', {'Content-Length': '0'})
+    assert (status, fields['allow']) == (405, 'GET, HEAD')
 
 
 def test_the_terms_of_what_is_bundled_go_along(plant, page):

@@ -59,7 +59,7 @@ static int end(void **state)
 static int ask(const char *method, const char *path, struct span body)
 {
     struct http_call call = {
-        .method = method, .unix_socket = socket_path, .body = body, .timeout_ms = 10000
+        .method = method, .unix_socket = socket_path, .body = body, .timeout_ms = 60000
     };
     struct err err;
 
@@ -82,7 +82,7 @@ static int post(const char *path)
 static int get_tcp(const char *path, const char *header, const char *host)
 {
     const char *headers[] = { header, host, NULL };
-    struct http_call call = { .method = "GET", .headers = headers, .timeout_ms = 10000 };
+    struct http_call call = { .method = "GET", .headers = headers, .timeout_ms = 60000 };
     struct err err;
 
     call.url = arena_printf(&arena, "http://127.0.0.1:%u%s", (unsigned)api_port(api), path);
@@ -182,6 +182,12 @@ static void test_unknown_paths_and_methods_are_told_apart(void **state)
     (void)state;
     assert_int_equal(get("/api/v1/nothing"), 404);
     assert_int_equal(post("/api/v1/runtime"), 405);
+    assert_string_equal(http_reply_header(&reply, "Allow"), "GET");
+    assert_int_equal(post("/api/v1/components/partner/acme"), 405);
+    assert_string_equal(http_reply_header(&reply, "Allow"), "GET, PUT, DELETE");
+    assert_non_null(strstr(member("error"), "does not take POST, but GET, PUT, DELETE"));
+    assert_int_equal(ask("DELETE", "/api/v1/documents/7/resend", span_of(NULL, 0)), 405);
+    assert_string_equal(http_reply_header(&reply, "Allow"), "GET, POST");
     assert_int_equal(get("/api/v1/listeners/orders/pause"), 405);
     assert_int_equal(post("/api/v1/listeners/orders/explode"), 404);
 }
@@ -246,7 +252,7 @@ static int ask_with(const char *method, const char *header, struct span body)
                               .unix_socket = socket_path,
                               .headers = headers,
                               .body = body,
-                              .timeout_ms = 10000 };
+                              .timeout_ms = 60000 };
     struct err err;
 
     if (!http_call(&call, &arena, &reply, &err))
@@ -426,7 +432,7 @@ static void test_a_client_that_leaves_in_the_middle_sends_nothing(void **state)
     atomic_store(&fake.committed, false);
     assert_int_equal(send(fd, half, sizeof(half) - 1, MSG_NOSIGNAL), sizeof(half) - 1);
     close(fd);
-    for (int i = 0; i < 500 && atomic_load(&fake.freed) == freed; i++)
+    for (int i = 0; i < 5000 && atomic_load(&fake.freed) == freed; i++)
         (void)nanosleep(&pause, NULL);
     assert_int_equal(atomic_load(&fake.begun), begun + 1);
     assert_int_equal(atomic_load(&fake.freed), freed + 1);
@@ -451,14 +457,14 @@ static void test_a_trace_ends_when_its_client_goes(void **state)
                               .url = "http://localhost/api/v1/trace?partner=acme",
                               .write = two_lines,
                               .write_context = &n,
-                              .timeout_ms = 10000 };
+                              .timeout_ms = 60000 };
     const struct timespec pause = { 0, 10 * 1000000L };
     struct err err;
 
     (void)state;
     assert_false(http_call(&call, &arena, &reply, &err)); /* stopped by us */
     assert_int_equal(n, strlen("> SSID\n< SSID\n"));
-    for (int i = 0; i < 500 && atomic_load(&fake.traces) > 0; i++)
+    for (int i = 0; i < 5000 && atomic_load(&fake.traces) > 0; i++)
         (void)nanosleep(&pause, NULL);
     assert_int_equal(atomic_load(&fake.traces), 0);
 }
@@ -467,7 +473,7 @@ static void test_stop_is_answered_before_it_stops(void **state)
 {
     (void)state;
     assert_int_equal(post("/api/v1/stop"), 202);
-    for (int i = 0; i < 500 && !atomic_load(&fake.stop); i++) {
+    for (int i = 0; i < 5000 && !atomic_load(&fake.stop); i++) {
         const struct timespec pause = { 0, 10 * 1000000L };
 
         (void)nanosleep(&pause, NULL);
@@ -496,18 +502,28 @@ static void test_more_than_64_connections_are_turned_away(void **state)
         close(fds[i]);
 }
 
+/* As long as it would be held up, always; a machine that is busy is slow some times. */
 static void test_an_idle_client_does_not_hold_up_the_end(void **state)
 {
-    int fd = dial();
-    uint64_t before = net_now_ms();
+    uint64_t took = API_STOP_MS;
 
     (void)state;
-    assert_int_equal(get("/healthz"), 200);
-    api_stop(api);
-    api = NULL;
-    assert_true(net_now_ms() - before < API_STOP_MS);
+    for (int i = 0; i < 5 && took >= API_STOP_MS; i++) {
+        struct err err;
+        uint64_t before;
+        int fd;
+
+        assert_true(api != NULL || api_start(&fake, &api, &err));
+        fd = dial();
+        assert_int_equal(get("/healthz"), 200);
+        before = net_now_ms();
+        api_stop(api);
+        api = NULL;
+        took = net_now_ms() - before;
+        close(fd);
+    }
+    assert_true(took < API_STOP_MS);
     assert_int_equal(access(socket_path, F_OK), -1);
-    close(fd);
 }
 
 int main(void)
