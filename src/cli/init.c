@@ -156,7 +156,14 @@ static int run(struct cli *c)
 {
     struct init_place p;
     struct err err;
+    static const char *const of_one[] = { "no-keys", "name", "data" };
 
+    for (size_t i = 0; cli_flag(c, "trial") && i < COUNT_OF(of_one); i++)
+        if (cli_flag(c, of_one[i]))
+            return cli_misused(c,
+                               "--trial makes two runtimes with names, folders and keys of "
+                               "their own: leave out --%s",
+                               of_one[i]);
     if (!take_place(c, &p, &err) ||
         !(cli_flag(c, "trial") ? init_trial(c, &p, &err) : make_all(c, &p, &err)))
         return cli_refused("%s", err.text);
@@ -186,7 +193,7 @@ static const struct cli_option options[] = {
 const struct cli_command cmd_init = {
     .name = "init",
     .help = "make a folder with settings, components and keys to begin with",
-    .usage = "[DIR] [--name NAME] [--data DIR] [--no-keys | --trial]",
+    .usage = "[DIR] [--name NAME] [--data DIR] [--no-keys] | [DIR] --trial",
     .more =
         "Writes waybill.yaml, components/us.yaml, components/acme.yaml and a key pair into DIR "
         "(the current folder), each with\ncomments, and never over a file. `waybill serve` runs "

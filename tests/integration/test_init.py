@@ -114,6 +114,14 @@ def test_init_writes_over_nothing(tmp_path):
     assert 'absolute' in waybill.run('init', tmp_path / 'a b', check=1).stderr
 
 
+@pytest.mark.parametrize('option', [['--no-keys'], ['--name', 'x'], ['--data', '/srv/x']])
+def test_a_trial_takes_no_option_that_it_would_not_follow(tmp_path, option):
+    """Its two runtimes sign and encrypt: without keys nothing of it would work."""
+    result = waybill.run('init', '--trial', *option, tmp_path / 'try', check=2)
+    assert f'leave out {option[0]}' in result.stderr
+    assert not (tmp_path / 'try').exists()
+
+
 def test_init_without_keys_for_a_package(tmp_path):
     waybill.run('init', tmp_path / 'etc', '--data', '/var/lib/waybill', '--no-keys')
     assert not (tmp_path / 'etc/keys').exists()
