@@ -66,7 +66,7 @@ void archive_answer(struct gateway *g, const struct document *d, const struct li
 {
     struct err err = { 0 };
 
-    if (l->process->acknowledge != ACK_RECEIVED && !archive_receipts(g, d, l, &err))
+    if (document_acknowledge(d, l) != ACK_RECEIVED && !archive_receipts(g, d, l, &err))
         log_event(LOG_ERROR, "archive.receipt", "document", log_num(d->id), "reason", err.text,
                   "look_at", "start.operation.archiving.directory", NULL);
 }

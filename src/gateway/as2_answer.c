@@ -214,7 +214,7 @@ bool as2_answer_plan(struct gateway *g, struct store_batch *b, const struct snap
 
     *mdn = span_of(NULL, 0);
     as2_request_of(d, a, &r);
-    if (!r.mdn || (l != NULL && l->process->acknowledge == ACK_NONE))
+    if (!r.mdn || (l != NULL && document_acknowledge(d, l) == ACK_NONE))
         return true;
     as2_receipt_plan_make(
         &r, l != NULL ? as2_receipt_policy(&l->process->as2) : as2_digest_supported, &plan);

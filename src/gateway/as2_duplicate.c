@@ -97,7 +97,7 @@ static bool look(struct as2_in *in, int64_t original, struct arena *a, struct fi
     if (!store_get_document(in->g->store, original, a, &f->d, &f->found, err) ||
         (f->found && !as2_answer_stored(in->g, original, a, &f->rc, &f->has_mdn, err)))
         return false;
-    *busy = undecided(f, in->request.mdn, in->l->process->acknowledge);
+    *busy = undecided(f, in->request.mdn, document_acknowledge(&f->d, in->l));
     return true;
 }
 
@@ -208,6 +208,7 @@ static void keep_wish(struct as2_in *in, struct store_batch *b, struct document 
 static bool answer(struct as2_in *in, struct first *first, struct span *mdn, struct err *err)
 {
     const struct receipt *rc = &first->rc;
+    enum config_acknowledge mode = document_acknowledge(&first->d, in->l);
     bool has_mdn = first->has_mdn, wants_signed = in->plan.is_signed,
          async = in->request.async_url != NULL;
     bool is_signed =
@@ -219,13 +220,13 @@ static bool answer(struct as2_in *in, struct first *first, struct span *mdn, str
     bool ok = true;
 
     *mdn = span_of(NULL, 0);
-    if (!in->request.mdn || in->l->process->acknowledge == ACK_NONE)
+    if (!in->request.mdn || mode == ACK_NONE)
         return true;
     if (fits && !async) {
         *mdn = rc->octets;
         return true;
     }
-    if (!outcome(first, in->l->process->acknowledge, &fault))
+    if (!outcome(first, mode, &fault))
         return FAIL(err, FAIL_AGAIN, 0, "the same message is not answered yet");
     b = store_batch_new();
     if (b == NULL)

@@ -11,6 +11,10 @@
 
 enum { LOCAL_ATTEMPTS = 12 }; /* two minutes */
 
+/* A property of documents that were taken with acknowledge: manual. */
+#define OWED   "acknowledge"
+#define MANUAL "manual"
+
 static bool without_steps(const struct listener *l)
 {
     return l->process->steps_n == 0 && !l->process->archiving.enabled &&
@@ -63,6 +67,8 @@ void delivery_plan(struct gateway *g, struct store_batch *b, const struct listen
         else
             store_add_event(b, d->id, now_ms, "not tracked", err.text);
     }
+    if (p->acknowledge == ACK_MANUAL)
+        store_set_prop(b, d->id, OWED, MANUAL);
     if (at_once)
         process_at_once(g, b, l, d, now_ms);
     else
@@ -310,6 +316,15 @@ const struct listener *document_listener(const struct snapshot *sn, const struct
     return l != NULL && (l->as2 != NULL) == as2 ? l : NULL;
 }
 
+enum config_acknowledge document_acknowledge(const struct document *d, const struct listener *l)
+{
+    const char *taken = props_get(&d->props, OWED);
+
+    if (taken != NULL && strcmp(taken, MANUAL) == 0)
+        return ACK_MANUAL;
+    return l == NULL ? ACK_NONE : l->process->acknowledge;
+}
+
 /* Whether a certificate or secret of ours cannot be used: what is wrong with us is no fault of the
  * partner's. OFTP2 tells so when it looks for its keys. */
 static bool out_of_keys(const struct listener *l)
@@ -434,7 +449,7 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
                     DOC_BIT(DOC_RECEIVED) | DOC_BIT(DOC_OPENED) | DOC_BIT(DOC_PROCESSING),
                     DOC_FAILED, now, "failed", reason, reason);
     store_end_job(b, j->id);
-    if (l != NULL && l->process->acknowledge == ACK_PROCESSED &&
+    if (document_acknowledge(d, l) == ACK_PROCESSED &&
         props_get(&d->props, "waybill.answered") == NULL) {
         receipt_plan(g, b, d, NERP_PROCESSING, "the document could not be processed", now);
         store_set_prop(b, d->id, "waybill.answered", "NERP");

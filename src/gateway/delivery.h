@@ -23,6 +23,10 @@ void document_failed(struct gateway *g, const struct job *j, const struct docume
 /* The process that took the document, as it is deployed now; NULL: it is not, or is for the other
  * protocol: what is agreed there would neither decrypt nor verify this document. Borrowed from sn. */
 const struct listener *document_listener(const struct snapshot *sn, const struct document *d);
+/* When its receipt goes: one that was taken with `manual` waits for an operator whatever the process
+ * says since, others go by the process as it is now. l NULL: it is not deployed. */
+enum config_acknowledge document_acknowledge(const struct document *d,
+                                             const struct listener *l);
 
 /* Gives a document's opened octets to one that is to be sent. Records are given one by one when
  * it is sent again (gateway_send.again). */

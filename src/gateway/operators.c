@@ -184,6 +184,22 @@ bool gateway_retry(struct gateway *g, int64_t id, const char *who, struct err *e
     return ok;
 }
 
+/* By a process that answered by itself then and has acknowledge: manual now, too. */
+static bool not_answered(struct gateway *g, const struct document *d, struct arena *a,
+                         struct err *err)
+{
+    bool answered = props_get(&d->props, "waybill.answered") != NULL;
+    struct receipt *list = NULL;
+    size_t n = 0;
+
+    if (!store_receipts(g->store, d->id, NULL, a, &list, &n, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        answered = answered || list[i].outbound;
+    return !answered ||
+           FAIL(err, FAIL_LOCAL, 409, "document %lld was answered before", (long long)d->id);
+}
+
 static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char *text,
                         const char *who, struct err *err)
 {
@@ -202,14 +218,19 @@ static bool acknowledge(struct gateway *g, int64_t id, bool positive, const char
                   "document %lld is relayed: only its recipient can acknowledge it",
                   (long long)id);
     if (ok && !relayed &&
-        (d.outbound || l == NULL || l->process->acknowledge != ACK_MANUAL || relay_inbound(&d)))
+        (d.outbound || document_acknowledge(&d, l) != ACK_MANUAL || relay_inbound(&d)))
         ok = FAIL(err, FAIL_LOCAL, 409,
                   "document %lld is not of a process with acknowledge: manual", (long long)id);
+    if (ok && !relayed && l == NULL)
+        ok =
+            FAIL(err, FAIL_LOCAL, 409,
+                 "the process that took document %lld is no longer deployed: its receipt needs "
+                 "the certificates it names; deploy it again first",
+                 (long long)id);
     if (ok && (d.state < DOC_OPENED || d.state == DOC_REFUSED))
         ok = FAIL(err, FAIL_LOCAL, 409, "document %lld is %s", (long long)id,
                   document_state_name(d.state));
-    if (ok && props_get(&d.props, "waybill.answered") != NULL)
-        ok = FAIL(err, FAIL_LOCAL, 409, "document %lld was answered before", (long long)id);
+    ok = ok && not_answered(g, &d, &a, err);
     if (ok && (b = store_batch_new()) == NULL)
         ok = FAIL(err, FAIL_LOCAL, 0, "out of memory");
     if (ok) {

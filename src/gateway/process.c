@@ -133,7 +133,7 @@ static void finish(struct gateway *g, const struct job *j, const struct document
     store_set_state(b, d->id, DOC_BIT(DOC_PROCESSING), DOC_PROCESSED, now, "processed", l->name,
                     "");
     store_end_job(b, j->id);
-    if (l->process->acknowledge == ACK_PROCESSED &&
+    if (document_acknowledge(d, l) == ACK_PROCESSED &&
         props_get(&d->props, "waybill.answered") == NULL) {
         receipt_plan(g, b, d, 0, NULL, now);
         store_set_prop(b, d->id, "waybill.answered", "EERP");

@@ -1,6 +1,6 @@
 /* Retention: what is done and whose time is over is removed, a helping at a time, with pauses in
  * between that are longer than the helpings, so that transfers hardly notice. */
-#include "gateway/gateway_int.h"
+#include "gateway/delivery.h"
 #include "gateway/relay.h"
 
 #include <stdio.h>
@@ -129,8 +129,7 @@ static bool may_go(const struct look *k, const struct document *d, enum what wha
         return false;
     unanswered = !d->outbound && d->state != DOC_REFUSED &&
                  props_get(&d->props, "waybill.answered") == NULL;
-    if (unanswered &&
-        (relay_inbound(d) || (l != NULL && l->process->acknowledge == ACK_MANUAL)))
+    if (unanswered && (relay_inbound(d) || document_acknowledge(d, l) == ACK_MANUAL))
         return false;
     /* Whether its process, which is gone, would have had it wait for an operator is not known. */
     *ask = unanswered && l == NULL;

@@ -341,6 +341,29 @@ def test_an_operator_releases_the_mdn(plant, them, command, said):
     assert len(r.documents()) == 2
 
 
+@pytest.mark.parametrize('since', ['none', 'received'])
+def test_an_mdn_that_waits_for_an_operator_is_released_whatever_the_process_says_since(
+        plant, them, since):
+    """Nor is it given without the operator when the message comes again."""
+    r = them.relation
+    r.change(acknowledge='manual')
+    m = r.message(b'async', 'ES', async_url=them.url)
+    assert m.post(r.url).status == 200
+    first = r.wait_document('processed')
+    sync = r.message(b'sync', 'ES')
+    assert sync.post(r.url).status == 503
+    second = r.wait_document('processed', count=2)
+    r.change(acknowledge=since)
+    assert sync.post(r.url).status == 503
+    assert them.requests.empty()
+    plant.cli('acknowledge', str(first['id']))
+    request = them.next_request()
+    assert r.peer.read_mdn(m, request.fields, request.body).positive
+    plant.cli('reject', str(second['id']))
+    r.exchange(sync, 'processed/error: unexpected-processing-error')
+    assert len(r.documents()) == 2
+
+
 def test_no_mdn_when_none_is_agreed(plant):
     r = Relation(plant, operation={'acknowledge': 'none'})
     response = r.message(b'x', 'ES').post(r.url)

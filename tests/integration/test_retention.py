@@ -55,31 +55,38 @@ def test_nothing_goes_without_the_setting(gateway):
 
 
 def test_what_somebody_waits_for_stays(gateway):
-    """A receipt that is not fetched yet, one an operator has to release, a failed document."""
+    """A receipt that is not fetched yet, one an operator has to release (also when the process says
+    something else since), a failed document."""
     g = gateway(**SOON)
     unfetched, manual = Relation(g), Relation(g, operation={'acknowledge': 'manual'})
     broken = Relation(g, steps=[{'exec': {'command': ['/bin/false']}}])
     with unfetched.call() as me:
         assert me.send_file(File(b'one', dsn='ONE')).taken
     manual.deliver(File(b'two', dsn='TWO'))
+    changed = Relation(g, operation={'acknowledge': 'manual'})
+    changed.deliver(File(b'five', dsn='FIVE'))
+    changed.operation = {'acknowledge': 'none'}
+    scene.apply(g, changed.process_component())
     broken.deliver(File(b'three', dsn='THREE'))
     other = Relation(g)
     other.deliver(File(b'four', dsn='FOUR'))
     waybill.wait_until(lambda: 'FOUR' not in [d['name'] for d in documents(g)], 20, 'FOUR to go')
     left = {d['name']: d for d in documents(g)}
-    assert sorted(left) == ['ONE', 'THREE', 'TWO']
+    assert sorted(left) == ['FIVE', 'ONE', 'THREE', 'TWO']
     scene.wait_document(g, left['THREE']['id'], 'failed')
     scene.wait_document(g, left['TWO']['id'], 'processed')
     for d in left.values():
         status, octets = g.request('GET', f'/api/v1/documents/{d["id"]}/raw')
-        assert status == 200 and octets in (b'one', b'two', b'three'), (status, octets)
+        assert status == 200 and octets in (b'one', b'two', b'three', b'five'), (status, octets)
     # Each goes once nobody waits for it any more.
     post(g, f'/api/v1/documents/{left["TWO"]["id"]}/acknowledge')
+    post(g, f'/api/v1/documents/{left["FIVE"]["id"]}/acknowledge')
     post(g, f'/api/v1/documents/{left["THREE"]["id"]}/cancel')
     with unfetched.call() as me:
         assert me.run() == 0
-    with manual.call() as me:
-        assert me.run() == 0
+    for r in manual, changed:
+        with r.call() as me:
+            assert me.run() == 0
     waybill.wait_until(lambda: documents(g) == [], 20, 'all to go')
 
 

@@ -7,12 +7,14 @@ import { go } from '../lib/router.js';
 import { Button, Link, say, tell } from './basic.jsx';
 import { confirm, Dialog } from './dialog.jsx';
 
-/* Whether a receipt waits for an operator: manual has the processes with acknowledge: manual. What is not
- * processed yet may also be relayed, or a certificate. receipts are not told in lists. */
+/* Whether a receipt waits for an operator: the document was taken with acknowledge: manual, or (before
+ * that was noted) its process is one of manual, which have it now. What is not processed yet may also be
+ * relayed, or a certificate. receipts are not told in lists. */
 export function awaitsRelease(d, manual) {
   if (d.direction !== 'in' || (d.receipts?.length ?? 0) > 0) return false;
-  if (['opened', 'processing'].includes(d.state)) return d.receipts !== undefined || manual.has(d.listener);
-  return ['processed', 'failed'].includes(d.state) && manual.has(d.listener);
+  const owed = d.properties?.acknowledge === 'manual' || manual.has(d.listener);
+  if (['opened', 'processing'].includes(d.state)) return d.receipts !== undefined || owed;
+  return ['processed', 'failed'].includes(d.state) && owed;
 }
 
 /* Of the listeners of documents those with acknowledge: manual. */
