@@ -6,6 +6,15 @@ const component = (t, kind, name) => t.api('GET', `/api/v1/components/${kind}/${
 const setting = (t, at, name) => t.page.locator(`[data-path="${at}"]`).getByLabel(new RegExp(`^${name}( \\*)?$`)).first();
 const partner = (t, name, more = '') => t.api('POST', '/api/v1/components?file=x', `partner: ${name}\noftp2: {odette_id: O0013${name.toUpperCase()}, password: PW${more}}\n`);
 
+/* The session ends, and it is this that meets it first: nothing that the page asks for by itself. */
+async function endSession(t, what) {
+  const release = await t.hold();
+  await t.context.clearCookies();
+  await what();
+  await t.page.getByRole('dialog', { name: 'Log on again' }).waitFor();
+  await release();
+}
+
 async function logOnAgain(t, user) {
   const dialog = t.page.getByRole('dialog', { name: 'Log on again' });
   await dialog.getByText('The session has ended').waitFor();
@@ -22,11 +31,11 @@ test('a session that ends while a form is filled in loses nothing: after log-on 
   await partner(t, 'interrupted');
   await t.open('/partners/partner/interrupted');
   await setting(t, 'oftp2.host', 'host').fill('typed.example');
-  await t.context.clearCookies();
-  await t.button('Save').click();
+  await t.text('Nothing is wrong with it').waitFor();
+  await endSession(t, () => t.button('Save').click());
   assert.equal(await t.page.getByRole('dialog').count(), 1);
   await logOnAgain(t, 'zoe');
-  await t.text('Version 2 of').last().waitFor();
+  await t.told('Version 2 of');
   assert.ok((await component(t, 'partner', 'interrupted')).text.includes('host: typed.example'));
   assert.equal(t.path(), '/partners/partner/interrupted');
 });
@@ -36,9 +45,8 @@ test('a dialog that was filled in is there again after log-on, and another user 
   await t.open('/users');
   await t.button('New user').click();
   await t.page.getByRole('dialog').getByLabel('Name').fill('interim');
-  await t.context.clearCookies();
   await t.page.getByRole('dialog').getByLabel('Password').fill('a long password');
-  await t.page.getByRole('dialog').getByRole('button', { name: 'Add user' }).click();
+  await endSession(t, () => t.page.getByRole('dialog').getByRole('button', { name: 'Add user' }).click());
   await logOnAgain(t, 'vic');
   await t.text('Users and tokens are for admins').waitFor();
   assert.equal(await t.page.getByRole('dialog').count(), 0);
@@ -119,11 +127,17 @@ test('a runtime that takes a request and never answers is not shown as if it wer
 test('a trace that breaks off says so, and goes on by itself', async (t) => {
   t.expect(/ERR_/);
   let cut = true;
-  await t.page.route('**/api/v1/trace?*', (route) => (cut ? route.fulfill({ body: '2026-11-21T17:00:00.000Z acme > SSRM before\n' }) : route.continue()));
+  let passed = 0;
+  await t.page.route('**/api/v1/trace?*', (route) => {
+    if (cut) return route.fulfill({ body: '2026-11-21T17:00:00.000Z acme > SSRM before\n' });
+    passed++;
+    return route.continue();
+  });
   await t.open('/sessions?trace=acme');
   await t.text('SSRM before').waitFor();
   await t.text('The trace broke off here').first().waitFor();
   cut = false;
+  await t.until(() => passed > 0, 'the next trace');
   await t.text('following').waitFor();
   await t.api('POST', '/api/v1/partners/acme/test');
   await t.page.locator('.trace').getByText('SSID').first().waitFor();
