@@ -13,7 +13,7 @@
 
 #include <pthread.h>
 
-enum { SOON_MS = 10 * 1000 }; /* a deadline that is met unless something hangs */
+enum { SOON_MS = 60 * 1000 }; /* a deadline that is met unless something hangs */
 
 uint64_t soon(void);
 
@@ -56,6 +56,9 @@ void acceptor_join(struct acceptor *a);
 /* Two ends of one connection; tls NULL: plain. */
 void pair_make(struct tls *server_tls, struct tls *client_tls, struct conn **server,
                struct conn **client);
+
+/* A port that is ours until the socket, which is given, is closed, and at which nobody listens. */
+int held_port(uint16_t *port);
 
 /* A socket connected to the port, for what conn would never do. */
 int raw_connect(uint16_t port);
