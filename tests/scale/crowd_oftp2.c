@@ -117,8 +117,9 @@ static void turn(struct client *c)
 static bool act(struct client *c, const uint8_t *p, size_t n)
 {
     switch (p[0]) {
-    case 'I':
-        ssid(c);
+    case 'I': /* who is slow or silent does not answer it */
+        if (strcmp(c->crowd->mode, "sessions") == 0)
+            ssid(c);
         return true;
     case 'X':
         if (n < 43)
