@@ -214,7 +214,15 @@ def test_who_follows_getting_started_gets_where_it_says(tmp_path):
     home.mkdir()
     script = [f'set -eu\nexport HOME={home} PATH={pathlib.Path(waybill.binary()).resolve().parent}:$PATH\n'
               # a machine under load takes longer than people are told to wait
-              f'sleep() {{ command sleep "$(awk "BEGIN {{ print $1 * {waybill.slow()} }}")"; }}\n']
+              'sleep() {\n'
+              f'    command sleep "$(awk "BEGIN {{ print $1 * {waybill.slow()} }}")"\n'
+              '    for side in acme plant-7; do\n'
+              '        while jobs -r | grep -q "serve --config $side/"; do\n'
+              '            if waybill --config "$HOME/edi/$side/waybill.yaml" listeners >/dev/null 2>&1; then break; fi\n'
+              '            command sleep 0.2\n'
+              '        done\n'
+              '    done\n'
+              '}\n']
     for m in FENCE.finditer(text):
         if m[1] == 'sh':
             script.append(f'echo "== {line_of(text, m.start())}"\n{m[2]}')
