@@ -55,7 +55,7 @@ def test_a_file_is_there_after_a_kill_at_the_efpa(plant, kind, acknowledge):
         assert (again.answer.name, again.answer.reas) == ('SFNA', 13)
         me.run()
     assert len(r.documents(direction='in')) == 1
-    assert [x['state'] for x in scene.document(plant, d['id'])['receipts']] == ['sent']
+    assert [x['state'] for x in scene.wait_told(plant, d['id'])['receipts']] == ['sent']
 
 
 @pytest.mark.parametrize('wait', [0, 0.001, 0.002, 0.004, 0.008, 0.02, 0.05])

@@ -198,11 +198,11 @@ def test_started_on_a_full_disk_it_serves_once_there_is_space(disk, plant):
     disk.fill()
     plant.start(wait=False)
     try:
-        plant.wait_ready(3)
+        plant.wait_ready()
     except AssertionError:
         assert 'disk full' in plant.log(True), plant.log(True)
         disk.clear()
-        plant.process.wait(10)
+        plant.process.wait(waybill.patient(10))
         plant.start()
     else:
         disk.clear()

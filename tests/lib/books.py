@@ -170,11 +170,8 @@ class Books:
         """The files as in the template, or in another folder; the partner knows nothing."""
         if self.gateway.running():
             self.gateway.kill9()
-        for _ in range(100):    # a session that is just ending may still change the lists
-            with self.lock:
-                if self.sessions == 0:
-                    break
-            time.sleep(0.05)
+        # a session that is just ending may still change the lists
+        waybill.wait_until(lambda: self.sessions == 0, 20, 'the partner\'s sessions to end')
         shutil.rmtree(self.live, ignore_errors=True)
         shutil.copytree(state or self.template, self.live)
         self._forget()
@@ -192,7 +189,7 @@ class Books:
         ended instead."""
         self.gateway.env = dict(env or {})
         self.gateway.start(wait=False)
-        end = time.monotonic() + 30 * waybill.slow()
+        end = time.monotonic() + waybill.patient(30)
         while self.gateway.running() and time.monotonic() < end:
             try:
                 if self.gateway.request('GET', '/healthz', timeout=5)[0] == 200:
@@ -368,15 +365,17 @@ class Books:
     def finish(self, patience=30):
         """On a gateway without faults: everything that was not acknowledged is sent again, what
         failed is run again by an operator, and the rest awaited. How many were run again."""
-        g = self.gateway
+        g, short = self.gateway, self.timeout
         for w in self.into.values():
             hand = self.hand_file if isinstance(w.thing, oftp.File) else self.hand_message
             for n in range(20):
                 if w.said or w.known:
                     break
                 time.sleep(0.01 * n)
+                self.timeout = max(short, n)    # nothing is meant to fail any more
                 with contextlib.suppress(*BROKEN):
                     hand(w)
+            self.timeout = short
             assert w.said or w.known, f'{w.name} is not taken: {w.answers}'
             w.said = True
         for (name, w), protocol in zip(self.out.items(), ('oftp2', 'as2')):
