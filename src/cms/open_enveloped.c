@@ -1,13 +1,13 @@
-/* Opening EnvelopedData (RFC 5652 6) and AuthEnvelopedData (RFC 5083). libcrypto finds out the key
- * from the head, as if the content were detached, and leaves a keyed cipher context; the content
- * goes through that, straight from the input to the room.
+/* Opening EnvelopedData (RFC 5652 6) and AuthEnvelopedData (RFC 5083). The head gives the key and with
+ * it a cipher context: recipient.c where it is the usual one; else libcrypto, which takes the content
+ * for detached. The content goes through that, straight from the input to the room.
  *
  * CBC proves nothing about the content: who needs to know demands a signature inside. libcrypto
  * answers a wrong key of PKCS #1 v1.5 with a random one (RFC 3218), so that it shows only at the
  * padding of the last block, as every other damage does. Wrong padding goes on as content and is
  * told when all layers have ended (open.c): what is inside is worked through either way. */
 #include "cms/algorithms.h"
-#include "cms/peel.h"
+#include "cms/recipient.h"
 
 #include <openssl/cms.h>
 
@@ -22,8 +22,11 @@ enum {
 
 struct enveloped {
     CMS_ContentInfo *cms;
-    BIO *chain;          /* owns ctx                                  */
-    EVP_CIPHER_CTX *ctx; /* borrowed from chain                       */
+    BIO *chain; /* owns ctx, when there is one               */
+    EVP_CIPHER_CTX *ctx;
+    const EVP_CIPHER *cipher;
+    uint8_t iv[EVP_MAX_IV_LENGTH]; /* of CBC                          */
+    size_t iv_n;
     bool gcm, finished;
     size_t icv; /* octets of the tag                         */
     uint8_t held[FEED + BLOCK_MAX];
@@ -62,6 +65,19 @@ static bool gcm_parameters(const X509_ALGOR *a, size_t *icv)
     return *icv >= ICV_MIN && *icv <= ICV_MAX;
 }
 
+/* Of CBC, RFC 3565 4.1. What is none is libcrypto's to refuse. */
+static void keep_iv(struct enveloped *e, const X509_ALGOR *a)
+{
+    int type;
+    const void *value;
+
+    X509_ALGOR_get0(NULL, &type, &value, a);
+    if (type != V_ASN1_OCTET_STRING || ASN1_STRING_length(value) > (int)sizeof(e->iv))
+        return;
+    e->iv_n = (size_t)ASN1_STRING_length(value);
+    memcpy(e->iv, ASN1_STRING_get0_data(value), e->iv_n);
+}
+
 static bool defaults_allow(int nid)
 {
     return cms_cipher(nid) != NULL;
@@ -86,6 +102,8 @@ static bool check_cipher(struct peel *p, struct enveloped *e, struct err *err)
     nid = OBJ_obj2nid(object);
     (void)text_copy(p->layer->algorithm, sizeof(p->layer->algorithm), cms_algorithm_name(nid));
     e->gcm = cms_is_gcm(nid);
+    e->cipher = cms_cipher(nid);
+    keep_iv(e, a);
     if (cms_cipher(nid) == NULL || !allowed(nid))
         (void)REFUSE(err, CMS_POLICY, "enveloped data: the cipher %s is not allowed",
                      nid != NID_undef ? OBJ_nid2sn(nid) : "(unknown)");
@@ -133,18 +151,14 @@ static const struct cms_signer *find_key(const struct peel *p, CMS_ContentInfo *
     return NULL;
 }
 
-static bool begin(struct peel *p, struct err *err)
+/* By libcrypto's structures. */
+static bool begin_any(struct peel *p, struct enveloped *e, struct err *err)
 {
     static const uint8_t no_tag[2 + ICV_MAX] = { BER_OCTET_STRING, ICV_MAX };
-    struct enveloped *e = p->own = calloc(1, sizeof(*e));
     const struct cms_signer *key;
     uint8_t mac[2 + ICV_MAX];
     BIO *nowhere;
 
-    if (e == NULL)
-        return NO_MEMORY(err);
-    if (!check_cipher(p, e, err))
-        return false;
     /* The field of the tag must be there; the tag itself comes behind the content. */
     memcpy(mac, no_tag, sizeof(mac));
     mac[1] = (uint8_t)e->icv;
@@ -166,6 +180,18 @@ static bool begin(struct peel *p, struct err *err)
     }
     cms_ssl_clear();
     return BIO_get_cipher_ctx(e->chain, &e->ctx) > 0 || undecryptable(err);
+}
+
+static bool begin(struct peel *p, struct err *err)
+{
+    struct enveloped *e = p->own = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        return NO_MEMORY(err);
+    if (!check_cipher(p, e, err))
+        return false;
+    e->ctx = recipient_cipher(p, e->cipher, span_of(e->iv, e->iv_n));
+    return e->ctx != NULL || begin_any(p, e, err);
 }
 
 static void drain(struct enveloped *e, struct room *out)
@@ -284,6 +310,8 @@ static void enveloped_free(struct peel *p)
 
     if (e == NULL)
         return;
+    if (e->chain == NULL)
+        EVP_CIPHER_CTX_free(e->ctx);
     BIO_free_all(e->chain);
     CMS_ContentInfo_free(e->cms);
     OPENSSL_cleanse(e->held, sizeof(e->held));
