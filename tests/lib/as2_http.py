@@ -111,7 +111,8 @@ class Reader:
         try:
             octets = self.sock.recv(65536)
         except (TimeoutError, socket.timeout) as e:
-            raise Silent(f'nothing came in time; so far: {bytes(self.raw[-300:])!r}') from e
+            raise Silent(f'nothing came in {self.sock.gettimeout()} s; so far: '
+                         f'{bytes(self.raw[-300:] + self.ahead[-300:])!r}') from e
         except (ssl.SSLError, ConnectionError) as e:
             raise Closed(f'the connection broke: {e}', bytes(self.raw)) from e
         if not octets:

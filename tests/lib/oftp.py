@@ -645,7 +645,9 @@ class Peer:
             try:
                 piece = self.sock.recv(262144)
             except (socket.timeout, TimeoutError) as e:
-                raise Silent(f'nothing came in time; have {bytes(self.buffer[:40])!r}') from e
+                raise Silent(f'{self.own["code"]}: nothing came in {self.sock.gettimeout()} s; have '
+                             f'{bytes(self.buffer[:40])!r} after '
+                             f'{" ".join(d + c.name for d, c in self.trace[-12:])}') from e
             except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError,
                     ssl.SSLZeroReturnError) as e:
                 raise Closed(f'closed by the partner: {e}') from e
@@ -1114,7 +1116,7 @@ class Server:
         try:
             sock, _ = self.sock.accept()
         except (socket.timeout, TimeoutError) as e:
-            raise Silent('nobody called in time') from e
+            raise Silent(f'nobody called {self.code} at port {self.port} in {timeout} s') from e
         sock.settimeout(patient(20))   # for the TLS handshake
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.tls is not None:

@@ -91,8 +91,13 @@ def wait_told(gateway, number, timeout=20):
     gives all of the document."""
     def told():
         d = document(gateway, number)
+        last[:] = [(r['kind'], r['state']) for r in d['receipts']], d['events']
         return d if d['receipts'] and all(r['state'] != 'pending' for r in d['receipts']) else None
-    return waybill.wait_until(told, timeout, f'the receipts of document {number} to be sent')
+    last = []
+    try:
+        return waybill.wait_until(told, timeout, f'the receipts of document {number} to be sent')
+    except AssertionError as e:
+        raise AssertionError(f'{e}; there are {last}') from None
 
 
 def events(d):
@@ -208,8 +213,14 @@ class Relation:
             found = [line for line in self.gateway.log_lines(pattern)
                      if {self.name, self.listener} & set(re.split('[\\s="]+', line))
                      or self.code in line]
+            last[:] = found
             return found if len(found) >= count else None
-        return waybill.wait_until(there, timeout, f'{pattern!r} of {self.name} in the log')
+        last = []
+        try:
+            return waybill.wait_until(there, timeout,
+                                      f'{count} lines with {pattern!r} of {self.name} in the log')
+        except AssertionError as e:
+            raise AssertionError(f'{e}; there are {last}') from None
 
 
 class Gate:

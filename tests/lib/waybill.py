@@ -7,6 +7,7 @@ import contextlib
 import fnmatch
 import http.client
 import json
+import linecache
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -29,15 +31,29 @@ def binary():
     return os.environ.get('WAYBILL_BINARY') or str(ROOT / 'build' / 'waybill')
 
 
-def wait_until(check, timeout=20, what='it', every=0.02):
-    """Calls check() until it gives something true, and returns that. timeout: see patient()."""
+def caller():
+    """The line that called a helper of a test, with its place: what it waits for."""
+    frame = sys._getframe(2)
+    while frame.f_back and os.sep + 'lib' + os.sep in frame.f_code.co_filename:
+        frame = frame.f_back
+    path, n, lines = frame.f_code.co_filename, frame.f_lineno, ''
+    while n <= frame.f_lineno + 5 and (lines == '' or lines.count('(') > lines.count(')')):
+        lines += ' ' + linecache.getline(path, n).strip()
+        n += 1
+    return f'{os.path.basename(path)}:{frame.f_lineno}:{lines}'
+
+
+def wait_until(check, timeout=20, what=None, every=0.02):
+    """Calls check() until it gives something true, and returns that. timeout: see patient(). what: for
+    the message that it did not come; without it the message has the line of the test."""
     end = time.monotonic() + patient(timeout)
     while True:
         value = check()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f'waited {patient(timeout):.0f} s for {what}')
+            told = '' if value is None or value is False else f'; there is {value!r}'
+            raise AssertionError(f'waited {patient(timeout):.0f} s for {what or caller()}{told}')
         time.sleep(every)
 
 
@@ -399,9 +415,13 @@ class Gateway:
     def wait_log(self, pattern, count=1, timeout=20):
         """Waits until `count` lines match; returns them."""
         def enough():
-            lines = self.log_lines(pattern)
-            return lines if len(lines) >= count else None
-        return wait_until(enough, timeout, f'{pattern!r} in the log of {self.name}')
+            lines[:] = self.log_lines(pattern)
+            return list(lines) if len(lines) >= count else None
+        lines = []
+        try:
+            return wait_until(enough, timeout, f'{count} lines with {pattern!r} in the log of {self.name}')
+        except AssertionError as e:
+            raise AssertionError(f'{e}; there are {lines}') from None
 
     # -- command line --
 
@@ -466,8 +486,13 @@ class Gateway:
             found = sorted(p for p in directory.iterdir() if p.is_file()
                            and not p.name.startswith('.') and not p.name.endswith('.tmp')
                            and fnmatch.fnmatch(p.name, pattern))
+            last[:] = [p.name for p in found]
             return found if len(found) >= count else None
-        return wait_until(enough, timeout, f'{count} files in {directory}')
+        last = []
+        try:
+            return wait_until(enough, timeout, f'{count} files in {directory}')
+        except AssertionError as e:
+            raise AssertionError(f'{e}; there are {last}') from None
 
     def resident_kb(self, peak=True):
         """Resident memory (its peak) in KiB."""
