@@ -86,7 +86,8 @@ struct step_context {
     struct gateway *g;
     const struct document *d;
     const struct execution *x;
-    const struct config_step *step;
+    const struct config_process *process;
+    const struct config_step *step; /* of its steps */
     struct document_part part; /* exec, http: what this call is about; d->name is its name */
     size_t part_number, parts; /* from 1; 1 of 1 for documents of one piece */
     int attempts;              /* of this step so far                        */

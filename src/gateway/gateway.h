@@ -176,6 +176,7 @@ struct gateway_send {
     const char *who;       /* for the audit log; NULL: nobody in person */
     int64_t source_document;     /* the document a send step came from; 0: none */
     const char *idempotency_key; /* the same key again gives the same document; NULL: none */
+    const char *former_key;      /* what an earlier version called it; NULL: nothing else */
     bool certificate; /* certificate exchange: unprotected, name and description as they are */
     const struct document *again; /* what is sent again (gateway_resend); NULL: nothing is */
 };

@@ -205,7 +205,7 @@ static void run_steps(struct gateway *g, struct job *j, const struct document *d
                       struct execution *x, const struct listener *l, struct arena *a)
 {
     const struct config_process *p = l->process;
-    struct step_context c = { .g = g, .d = d, .x = x, .arena = a };
+    struct step_context c = { .g = g, .d = d, .x = x, .process = p, .arena = a };
     const char *name = NULL;
     struct err err = { 0 };
 

@@ -16,6 +16,7 @@ struct gateway_outgoing {
     struct document d;
     struct oftp_sfid sfid;
     const char *key;    /* idempotency key, NULL: none */
+    const char *former; /* what it was called before, NULL: nothing else */
     EVP_MD_CTX *digest; /* of the octets, where a caller gave a key; NULL: none */
     const char *who;    /* for the audit log, NULL: none */
     struct payload_writer *raw, *index;
@@ -206,6 +207,8 @@ static void keep_key(struct gateway_outgoing *o, const struct gateway_send *w)
     o->who = arena_text(&o->arena, w->who);
     if (w->idempotency_key != NULL)
         o->key = arena_printf(&o->arena, "send|%s|%s", w->partner, w->idempotency_key);
+    if (w->former_key != NULL)
+        o->former = arena_printf(&o->arena, "send|%s|%s", w->partner, w->former_key);
     if (o->key != NULL && o->who != NULL && w->again == NULL) {
         o->digest = EVP_MD_CTX_new();
         if (o->digest != NULL && EVP_DigestInit_ex(o->digest, EVP_sha256(), NULL) != 1) {
@@ -292,8 +295,13 @@ bool gateway_send_octets(struct gateway_outgoing *o, struct span octets, struct 
 /* The document that was made with this key before; 0: none. */
 static bool made_before(struct gateway_outgoing *o, int64_t *id, struct err *err)
 {
+    struct store *st = o->g->store;
+    int64_t now = net_wall_ms();
+
     *id = 0;
-    return o->key == NULL || store_find_seen(o->g->store, o->key, net_wall_ms(), id, err);
+    return o->key == NULL ||
+           (store_find_seen(st, o->key, now, id, err) &&
+            (*id != 0 || o->former == NULL || store_find_seen(st, o->former, now, id, err)));
 }
 
 /* What was handed in under the key, for same_content(). */
@@ -492,6 +500,42 @@ static bool template_or_null(struct step_context *c, const char *text, const cha
     return true;
 }
 
+static bool same_send(const struct config_step *a, const struct config_step *b)
+{
+    const char *const of_a[] = { a->u.send.protocol, a->u.send.identity, a->u.send.name },
+                      *const of_b[] = { b->u.send.protocol, b->u.send.identity,
+                                        b->u.send.name };
+    bool same = b->kind == STEP_SEND && strcmp(a->u.send.partner, b->u.send.partner) == 0;
+
+    for (size_t i = 0; same && i < COUNT_OF(of_a); i++)
+        same = strcmp(of_a[i] == NULL ? "" : of_a[i], of_b[i] == NULL ? "" : of_b[i]) == 0;
+    return same;
+}
+
+/* A run again after a crash, or after the process was mended, must not send twice: the key names the
+ * document and what the step is, not where it stands. Of steps that are the same, which one. A run that
+ * an operator asked for must send. */
+static void step_key(struct step_context *c, struct gateway_send *w)
+{
+    const struct config_step *s = c->step;
+    const char *run = props_get(&c->d->props, "waybill.run");
+    long long id = (long long)c->d->id;
+    unsigned nth = 1;
+
+    for (const struct config_step *o = c->process->steps; o != s; o++)
+        nth += same_send(s, o);
+    w->idempotency_key =
+        arena_printf(c->arena, "step|%lld|send|%u|%s|%s|%s|%s", id, nth, run == NULL ? "" : run,
+                     s->u.send.protocol == NULL ? "" : s->u.send.protocol,
+                     s->u.send.identity == NULL ? "" : s->u.send.identity,
+                     s->u.send.name == NULL ? "" : s->u.send.name);
+    /* Before, it had line and column. What came since the start has no such key. */
+    if (c->d->created_ms < c->g->started_ms)
+        w->former_key =
+            arena_printf(c->arena, "step|%lld|%u:%u%s%s", id, s->at.line, s->at.column,
+                         run == NULL ? "" : "|", run == NULL ? "" : run);
+}
+
 enum step_outcome step_send(struct step_context *c)
 {
     struct gateway_send w = { .partner = c->step->u.send.partner,
@@ -502,7 +546,6 @@ enum step_outcome step_send(struct step_context *c)
                               .listener = c->d->listener,
                               .source_document = c->d->id };
     const char *name = c->step->u.send.name, *format = c->step->u.send.format;
-    const char *run = props_get(&c->d->props, "waybill.run");
     struct gateway_outgoing *o = NULL;
     char *dsn = NULL, *desc = NULL;
     int64_t id = 0;
@@ -517,11 +560,7 @@ enum step_outcome step_send(struct step_context *c)
     w.name = dsn;
     w.description = desc;
     w.format = format == NULL || format[0] == '\0' ? 'U' : format[0];
-    /* A run again after a crash must not send twice: the key names document and step. One that an
-     * operator asked for must. */
-    w.idempotency_key =
-        arena_printf(c->arena, "step|%lld|%u:%u%s%s", (long long)c->d->id, c->step->at.line,
-                     c->step->at.column, run == NULL ? "" : "|", run == NULL ? "" : run);
+    step_key(c, &w);
     ok = ok && gateway_send_begin(c->g, &w, &o, &err) && send_copy(c->g, c->d, o, &err) &&
          gateway_send_commit(o, &id, &err);
     gateway_send_free(o);

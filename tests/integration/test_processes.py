@@ -1,8 +1,10 @@
 """What happens to a document: steps, their failures, retries, the archive and tracked fields."""
 
+import contextlib
 import os
 import pathlib
 import re
+import sqlite3
 
 import pytest
 
@@ -255,6 +257,53 @@ def test_send_to_another_partner(plant):
     assert onward['properties']['source_document'] == str(d['id'])
     assert f'document {onward["id"]}' in [e['text'] for e in d['events']
                                           if e['kind'] == 'send'][0]
+
+
+TRUE, FALSE = ({'exec': {'command': [f'/bin/{x}']}} for x in ('true', 'false'))
+
+
+def failed_behind(nxt, r, sends):
+    """A document whose sends were made, and that failed in the step behind them."""
+    d = one(r, 'failed')
+    assert len(nxt.documents()) == len(sends)
+    # From here on the steps that are run again are the sends, wherever they stand now.
+    scene.apply(r.gateway, r.process_component(steps=[TRUE] * len(sends) + sends + [TRUE]))
+    return d
+
+
+def test_steps_that_send_send_once_though_the_process_was_edited_in_between(plant):
+    """Two that are the same are two; where they stand in the text does not matter."""
+    nxt = Relation(plant)
+    send = {'send': {'partner': nxt.name, 'name': 'FW'}}
+    other = {'send': {'partner': nxt.name, 'name': 'OTHER'}}
+    r = Relation(plant, steps=[send, send, other, FALSE])
+    d = failed_behind(nxt, r, [send, send, other])
+    scene.post(plant, f'/api/v1/documents/{d["id"]}/retry')
+    again = r.wait_document('processed')
+    assert scene.events(again).count('send') == 6
+    assert sorted(x['name'] for x in nxt.documents()) == ['FW', 'FW', 'OTHER']
+    scene.post(plant, f'/api/v1/documents/{d["id"]}/reprocess')     # asked for: all are sent
+    waybill.wait_until(lambda: len(nxt.documents()) == 6, 20, 'all to be sent again')
+
+
+def test_what_a_former_version_has_sent_is_not_sent_again(gateway):
+    """Its keys held line and column of the step."""
+    g = gateway()
+    nxt = Relation(g)
+    send = {'send': {'partner': nxt.name, 'name': 'FW'}}
+    r = Relation(g, steps=[send, FALSE])
+    d = failed_behind(nxt, r, [send])
+    g.stop()
+    with contextlib.closing(sqlite3.connect(g.data / 'waybill.db')) as db, db:
+        (key, sent, forget), = db.execute("SELECT * FROM seen WHERE key LIKE 'send|%|step|%'")
+        db.execute('DELETE FROM seen WHERE key = ?', [key])
+        db.executemany('INSERT INTO seen VALUES (?, ?, ?)', [
+            (f'send|{nxt.name}|step|{d["id"]}|{line}:{column}', sent, forget)
+            for line in range(1, 80) for column in range(1, 80)])
+    g.start()
+    scene.post(g, f'/api/v1/documents/{d["id"]}/retry')
+    r.wait_document('processed')
+    assert len(nxt.documents()) == 1
 
 
 def test_send_as_records(plant):
