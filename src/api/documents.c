@@ -27,6 +27,18 @@ static bool filter_choices(struct api_call *c, struct document_filter *f)
     return f->direction != 0;
 }
 
+/* Those that are, or, there being nothing to be said for the others, all. False: answered already. */
+static bool filter_held(struct api_call *c, struct document_filter *f)
+{
+    const char *held = http_query(c->r, "held");
+
+    f->held = held != NULL && (strcmp(held, "true") == 0 || strcmp(held, "1") == 0);
+    if (held == NULL || f->held)
+        return true;
+    api_error(c, 400, "held is 'true' or left out, not '%.40s'", held);
+    return false;
+}
+
 bool api_query_time(struct api_call *c, const char *name, int64_t *ms)
 {
     const char *text = http_query(c->r, name);
@@ -57,8 +69,8 @@ static bool filter_of(struct api_call *c, struct document_filter *f)
         .tracked_value = http_query(c->r, "value"),
         .tracked_value_prefix = http_query(c->r, "value_prefix"),
     };
-    if (!filter_choices(c, f) || !api_query_time(c, "from", &f->from_ms) ||
-        !api_query_time(c, "to", &f->to_ms))
+    if (!filter_choices(c, f) || !filter_held(c, f) ||
+        !api_query_time(c, "from", &f->from_ms) || !api_query_time(c, "to", &f->to_ms))
         return false;
     if (before != NULL && !api_number(c, "before", before, 1, INT64_MAX, &f->before_id))
         return false;

@@ -177,6 +177,7 @@ struct json_out json_document(const struct document *d)
     json_put_count(&o, "records", d->records);
     json_put_text(&o, "reason", d->reason);
     json_put_bool(&o, "redelivered", d->redelivered);
+    json_put_bool(&o, "held", document_held(d));
     json_put(&o, "properties", properties(&d->props));
     return o;
 }

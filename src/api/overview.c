@@ -146,6 +146,7 @@ void api_overview(struct api_call *c)
     json_put(&o, "failures_day", failures(v.day));
     json_put(&o, "documents", in_work(&v.counts));
     json_put_int(&o, "receipts_overdue", v.counts.in_state[DOC_OVERDUE]);
+    json_put_count(&o, "documents_held", v.held);
     json_put(&o, "certificates_expiring", expiring(&v));
     json_put(&o, "jobs", jobs(&v.counts));
     json_put(&o, "store", storage(&v));

@@ -65,7 +65,7 @@ const struct api_route api_routes[] = {
 
     { "GET", "/api/v1/documents", api_documents, ROLE_VIEWER, "listDocuments", "search, newest first",
       NULL, "state:DocumentState partner:s protocol:s direction:Direction name:s file_name:s file_name_prefix:s message_id:s text:s listener:s from:s to:s"
-      " label:s value:s value_prefix:s before:i limit:i", NULL, "200 Documents" },
+      " label:s value:s value_prefix:s held:b before:i limit:i", NULL, "200 Documents" },
     { "POST", "/api/v1/documents", api_send, ROLE_OPERATOR, "sendDocument", "send the body to a partner",
       NULL, "partner!:s identity:s destination:s name:s file_name:s description:s format:s record_length:i record_delimiter:s key:s protocol:s content_type:s subject:s", "octets", "201 Created" },
     { "GET", "/api/v1/documents/{id}", api_document, ROLE_VIEWER, "getDocument", "one, with all that belongs to it",
@@ -129,7 +129,7 @@ const size_t api_routes_n = COUNT_OF(api_routes);
 
 #define DOCUMENT \
     "id:i direction:Direction state:DocumentState protocol:s~ listener:s~ partner:s~ from:s~ to:s~ own:s~ peer:s~" \
-    " name:s~ created:t~ changed:t~ size:i raw_size:i progress:i total:i records:i reason:s~ redelivered:b" \
+    " name:s~ created:t~ changed:t~ size:i raw_size:i progress:i total:i records:i reason:s~ redelivered:b held:b" \
     " properties:{s}"
 #define COMPONENT "kind:Kind name:s version:i paused:b at:t~"
 #define TOKEN     "name:s role:Role made_by:s~ created:t expires:t~ used:t~"
@@ -149,7 +149,7 @@ const struct api_schema api_schemas[] = {
     { "AlertTry", "channel:s ok:b error:s~" },
     { "Overview", "name:s version:s ready:b now:t started:t listeners:ListenerCounts sessions:i as2_connections:i"
       " octets_in:i octets_out:i minutes:[Minute] failures_hour:Failures failures_day:Failures"
-      " documents:StateCounts receipts_overdue:i certificates_expiring:[Expiring] jobs:JobCounts store:StoreCounts" },
+      " documents:StateCounts receipts_overdue:i documents_held:i certificates_expiring:[Expiring] jobs:JobCounts store:StoreCounts" },
     { "ListenerCounts", "listening:i paused:i errored:i" },
     { "Minute", "at:t in:OutcomesIn out:OutcomesOut commits:i commit_us:i" },
     { "OutcomesIn", "received:i processed:i refused:i failed:i" },

@@ -19,6 +19,7 @@ const struct cli_command cmd_acknowledge = {
     .name = "acknowledge",
     .help = "release the receipt of a document (acknowledge: manual)",
     .usage = "ID",
+    .more = "`waybill documents --held` lists what waits for it.",
     .example = "waybill acknowledge 17\n",
     .args_min = 1,
     .args_max = 1,

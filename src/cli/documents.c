@@ -23,6 +23,8 @@ static const struct cli_option options[] = {
       "has a tracked field of this label; with --value or --value-prefix: the same field" },
     { 0, "value", "VALUE", "the tracked field's whole value" },
     { 0, "value-prefix", "TEXT", "how the tracked field's value begins" },
+    { 0, "held", NULL,
+      "waits for `waybill acknowledge` or `waybill reject` (acknowledge: manual)" },
     { 0, "before", "ID", "documents with a smaller number: the next page" },
     { 0, "limit", "N", "at most so many, default 100, up to 1000" },
 };
@@ -39,14 +41,17 @@ static void show(struct cli *c, const json_t *answer)
     json_array_foreach(json_object_get(answer, "documents"), i, d)
     {
         char size[16];
+        const char *reason = cli_j_text(d, "reason");
 
+        if (reason[0] == '\0' && json_is_true(json_object_get(d, "held")))
+            reason = "its receipt waits to be released";
         cli_size_text((uint64_t)cli_j_int(d, "size"), size);
         cli_table_row(
             &t, (const char *const[]) { cli_j_number(c, d, "id"), cli_j_text(d, "direction"),
                                         cli_j_text(d, "state"), cli_j_text(d, "partner"),
                                         cli_j_text(d, "name"), size,
                                         cli_time_text(c, cli_j_text(d, "created")),
-                                        cli_j_text(d, "listener"), cli_j_text(d, "reason") });
+                                        cli_j_text(d, "listener"), reason });
     }
     cli_table_end(&t, stdout, 0);
     if (json_is_integer(json_object_get(answer, "next")))
@@ -62,7 +67,10 @@ static int run(struct cli *c)
 
         for (char *p = name; *p != '\0'; p++)
             *p = *p == '-' ? '_' : *p;
-        path = cli_query(c, path, name, cli_option_value(c, options[i].name));
+        path = cli_query(c, path, name,
+                         options[i].value == NULL && cli_flag(c, name)
+                             ? "true"
+                             : cli_option_value(c, options[i].name));
     }
     return cli_call_show(c, "GET", path, show);
 }
@@ -72,6 +80,7 @@ const struct cli_command cmd_documents = {
     .help = "list documents, newest first",
     .usage = "[--state STATE] [--partner NAME] [--direction in|out] [--name NAME] ...",
     .example = "waybill documents --state failed --partner acme\n"
+               "waybill documents --held\n"
                "waybill documents --message-id 4711.2026@as2.acme.example\n"
                "waybill documents --label \"Order number\" --value 4711\n",
     .options = options,

@@ -32,6 +32,10 @@ static void head(struct cli *c, const json_t *d)
     line("state",
          cli_j_bool(d, "redelivered") ? cli_printf(c, "%s (redelivered)", state) : state);
     line("reason", cli_j_text(d, "reason"));
+    if (cli_j_bool(d, "held"))
+        line("receipt",
+             cli_printf(c, "waits for `waybill acknowledge %s` or `waybill reject %s`",
+                        cli_j_number(c, d, "id"), cli_j_number(c, d, "id")));
     line("partner", cli_j_text(d, "partner"));
     line("listener", cli_j_text(d, "listener"));
     line("name", cli_j_text(d, "name"));

@@ -134,8 +134,10 @@ static void put_octets(struct out *o, struct gateway *g)
     sample(o, "", (double)as2_out, "protocol", "as2", "direction", "out", NULL);
 }
 
-static void put_documents(struct out *o, const struct store_counts *c)
+static void put_documents(struct out *o, const struct gateway_overview *v)
 {
+    const struct store_counts *c = &v->counts;
+
     family(o, "waybill_documents_total", "counter", "Documents that came to an outcome");
     for (size_t p = 0; p < STORE_PROTOCOLS; p++)
         for (int i = 0; i < STORE_OUTCOMES; i++) {
@@ -153,6 +155,8 @@ static void put_documents(struct out *o, const struct store_counts *c)
                    document_state_name((enum document_state)st), NULL);
     single(o, "waybill_receipts_overdue", "gauge",
            "Documents whose receipt has not come in time", (double)c->in_state[DOC_OVERDUE]);
+    single(o, "waybill_documents_held", "gauge",
+           "Documents that wait for an operator to release their receipt", (double)v->held);
 }
 
 static void put_failures(struct out *o)
@@ -321,7 +325,7 @@ bool gateway_metrics(struct gateway *g, struct arena *a, const char **text, stru
     if (o.f != NULL) {
         put_counters(&o, g);
         put_octets(&o, g);
-        put_documents(&o, &v.counts);
+        put_documents(&o, &v);
         put_failures(&o);
         put_open(&o, g, &v);
         put_jobs(&o, &v);

@@ -97,7 +97,7 @@ bool gateway_get_overview(struct gateway *g, struct arena *a, struct gateway_ove
     store_get_counts(g->store, &o.counts);
     gateway_disk(g, &o.disk_free, &o.disk_total);
     look_at_snapshot(g, a, &o);
-    if (!add_up(g, &o, err))
+    if (!add_up(g, &o, err) || !store_count_held(g->store, &o.held, err))
         return false;
     if (a->failed)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");

@@ -1,4 +1,5 @@
-/* How the runtime is doing, in one answer that costs no look at the store's tables. */
+/* How the runtime is doing, in one answer that costs no look at the store's tables, but at the index of
+ * the documents that are held. */
 #ifndef WAYBILL_OVERVIEW_H
 #define WAYBILL_OVERVIEW_H
 
@@ -23,6 +24,7 @@ struct gateway_overview {
     unsigned sessions, as2_connections;  /* open now */
     uint64_t octets_in, octets_out;      /* since the start */
     struct store_counts counts;
+    uint64_t held; /* documents that wait for an operator to release their receipt */
     struct store_minute minutes[OVERVIEW_MINUTES]; /* oldest first */
     uint64_t hour[STORE_OUTCOMES], day[STORE_OUTCOMES];
     struct gateway_expiring *expiring;

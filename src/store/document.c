@@ -33,6 +33,15 @@ bool document_state_of(const char *name, enum document_state *st)
     return false;
 }
 
+/* As HELD in sqlite_sql.c. */
+bool document_held(const struct document *d)
+{
+    const char *taken = props_get(&d->props, "acknowledge");
+
+    return !d->outbound && taken != NULL && strcmp(taken, "manual") == 0 &&
+           props_get(&d->props, "waybill.answered") == NULL;
+}
+
 /* Octets of the well-formed UTF-8 character at p; 0 when it is none (RFC 3629 section 4). */
 static size_t utf8_length(const uint8_t *p)
 {

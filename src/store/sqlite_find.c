@@ -512,6 +512,8 @@ static bool make_terms(struct search *q, struct err *err)
     const struct document_filter *f = q->f;
     bool ids = false;
 
+    if (f->held)
+        ids_add(add_term(q), Q_IDS_HELD, NULL, 0);
     text_term(q, Q_IDS_IDENTITY, f->identity_key);
     text_term(q, Q_IDS_MESSAGE, bare_message_id(f->message_id, q->scope.a));
     text_term(q, Q_IDS_NAME, f->name);
@@ -551,7 +553,8 @@ static bool by_key(const struct document_filter *f)
            f->protocol == NULL && f->name == NULL && f->text == NULL && f->listener == NULL &&
            f->file_name == NULL && f->file_name_prefix == NULL && f->message_id == NULL &&
            f->from_ms == 0 && f->to_ms == 0 && f->tracked_label == NULL &&
-           f->tracked_value == NULL && f->tracked_value_prefix == NULL && f->before_id == 0;
+           f->tracked_value == NULL && f->tracked_value_prefix == NULL && f->before_id == 0 &&
+           !f->held;
 }
 
 static bool find_by_key(struct conn *c, const struct document_filter *f, struct list *l,

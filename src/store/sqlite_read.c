@@ -460,3 +460,22 @@ bool store_count_states(struct store *s, uint64_t counts[16], struct err *err)
         memcpy(counts, got, sizeof(got));
     return ok;
 }
+
+bool store_count_held(struct store *s, uint64_t *n, struct err *err)
+{
+    struct conn *c = reader_take(s, err);
+    uint64_t got = 0;
+    struct call q;
+    bool ok;
+
+    if (c == NULL)
+        return false;
+    q = call_of(c, Q_COUNT_HELD);
+    if (call_row(&q))
+        got = col_size(&q, 0);
+    ok = call_end(&q, "count documents", err);
+    reader_give(s, c);
+    if (ok)
+        *n = got;
+    return ok;
+}

@@ -13,6 +13,11 @@ _Static_assert(DOC_SENT == 11 && DOC_OVERDUE == 14 && PAYLOAD_FILE == 2 && JOB_S
  * count. */
 #define MESSAGE_OF   "trim(json_extract(props, '$.\"as2.message_id\"'), ' <>')"
 #define FILE_NAME_OF "json_extract(props, '$.file_name')"
+/* Documents whose receipt an operator has to release: hardly ever many. As in a WHERE, with the words
+ * that the gateway writes. */
+#define HELD                                                                                   \
+    "outbound = 0 AND json_extract(props, '$.acknowledge') = 'manual'"                         \
+    " AND json_extract(props, '$.\"waybill.answered\"') IS NULL"
 
 static const char step_1[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -114,7 +119,10 @@ static const char step_3[] =
     "INSERT INTO period SELECT id >> 10, min(created_ms) / 60000 * 60000,"
     " max(created_ms) / 60000 * 60000 + 59999 FROM document GROUP BY id >> 10;";
 
-const char *const schema_steps[] = { step_1, step_2, step_3 };
+/* What waits to be released. */
+static const char step_4[] = "CREATE INDEX document_held ON document (id) WHERE " HELD ";";
+
+const char *const schema_steps[] = { step_1, step_2, step_3, step_4 };
 const int schema_version = (int)COUNT_OF(schema_steps);
 
 #define RECEIPT_COLUMNS                                                                        \
@@ -291,6 +299,8 @@ const char *const query_text[QUERIES] = {
                        " GROUP BY state",
     [Q_COUNT_KEPT] = "SELECT state, count(*) FROM document INDEXED BY document_kind"
                      " WHERE state IN (1, 2, 3, 4, 7, 8, 9, 10, 11, 14) GROUP BY state",
+    [Q_COUNT_HELD] =
+        "SELECT count(*) FROM document INDEXED BY document_held WHERE " HELD " AND id > 0",
     [Q_CREATED_SINCE] = "SELECT outbound, state, created_ms, changed_ms FROM document"
                         " WHERE id >= (SELECT coalesce(min(block), 0) << 10 FROM period"
                         " WHERE last_ms >= ?1) AND created_ms >= ?1 AND created_ms < ?2"
@@ -332,6 +342,7 @@ const char *const query_text[QUERIES] = {
             "protocol = 'oftp2' AND outbound = 1 AND " FILE_NAME_OF " = ?4 AND"),
     [Q_IDS_MESSAGE] =
         IDS("INDEXED BY document_message", "protocol = 'as2' AND " MESSAGE_OF " = ?4 AND"),
+    [Q_IDS_HELD] = IDS("INDEXED BY document_held", HELD " AND"),
     [Q_IDS_IDENTITY] = IDS("INDEXED BY document_identity", "identity_key = ?4 AND"),
     [Q_IDS_TRACKED] = "SELECT document_id FROM tracked INDEXED BY tracked_label WHERE"
                       " label = ?4 AND value = ?5 AND document_id < ?1 AND document_id >= ?2"

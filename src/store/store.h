@@ -241,6 +241,9 @@ bool store_failed(struct store *s);
 MUST_CHECK bool store_get_document(struct store *s, int64_t id, struct arena *a,
                                    struct document *d, bool *found, struct err *err);
 
+/* Whether it was taken with acknowledge: manual and has not been answered. */
+bool document_held(const struct document *d);
+
 struct document_filter { /* NULL and 0: any; all that is given must fit */
     const char *state, *partner, *protocol, *name, *listener;
     int direction; /* 1 inbound, 2 outbound */
@@ -251,6 +254,7 @@ struct document_filter { /* NULL and 0: any; all that is given must fit */
     int64_t from_ms, to_ms; /* created then */
     const char *tracked_label, *tracked_value, *tracked_value_prefix; /* of one tracked field */
     const char *identity_key;
+    bool held;         /* waits for an operator to release its receipt: document_held */
     int64_t before_id; /* paging: documents with a smaller id, newest first */
     size_t limit;      /* 0: 100; at most 1000 */
 };
@@ -296,6 +300,8 @@ MUST_CHECK bool store_get_octets(struct store *s, int64_t id, char role, struct 
                                  struct span *octets, struct err *err);
 /* Documents by state, for counters: counts[state]. */
 MUST_CHECK bool store_count_states(struct store *s, uint64_t counts[16], struct err *err);
+/* Of those that are held; costs what they are. */
+MUST_CHECK bool store_count_held(struct store *s, uint64_t *n, struct err *err);
 
 /* ---- jobs ------------------------------------------------------------------------------ */
 

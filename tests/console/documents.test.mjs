@@ -93,13 +93,22 @@ test('a failed document is tried again after a question', async (t) => {
   await t.until(async () => (await t.page.getByRole('table', { name: 'Executions' }).locator('tbody tr').count()) === 2, 'the second execution');
 });
 
-test('a document that waits for release is acknowledged', async (t) => {
+test('a document that waits for release is led to, and acknowledged', async (t) => {
   const d = await newest(t, 'name=DELFOR.EDI');
+  assert.equal(d.held, true);
+  await t.open('/');
+  await t.page.getByRole('link', { name: /^See them: .* for somebody to release/ }).click();
+  await t.until(() => t.path() === '/documents?held=true', 'the list');
+  await t.page.getByRole('table').getByText('its receipt waits to be released').first().waitFor();
+  await t.page.getByLabel('Receipt').waitFor();
+  await t.page.getByRole('link', { name: 'DELFOR.EDI' }).first().click();
+  await t.page.getByRole('heading', { level: 1, name: /DELFOR/ }).waitFor();
   await t.open(`/documents/${d.id}`);
   await t.button('Acknowledge').click();
   await confirm(t, 'Acknowledge');
   await t.page.locator('.receipt').getByText(/^EERP (pending|sent)/).waitFor();
   await t.until(async () => (await t.button('Acknowledge').count()) === 0, 'nothing left to acknowledge');
+  await t.until(async () => !(await t.api('GET', '/api/v1/documents?held=true')).documents.some((x) => x.id === d.id), 'it not to wait any more');
 });
 
 test('what the API refuses is shown in its words, within the question', async (t) => {

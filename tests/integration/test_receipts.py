@@ -237,6 +237,36 @@ def test_a_receipt_that_waits_for_an_operator_is_released_whatever_the_process_s
     assert [(x.name, x.dsn) for x in me.responses] == [('EERP', 'ONE'), ('NERP', 'TWO')]
 
 
+def test_what_waits_to_be_released_is_listed_and_counted(gateway):
+    g = gateway()
+    other, r = Relation(g), Relation(g, operation={'acknowledge': 'manual'})
+    other.deliver(b'is answered by itself')
+    r.deliver(File(b'x', dsn='ONE'), File(b'x', dsn='TWO'), File(b'x', dsn='THREE'))
+    r.wait_document('processed', count=3)
+
+    def waiting(**more):
+        return [d['name'] for d in g.get(scene.query('/api/v1/documents', held='true', **more))['documents']]
+
+    def counts():
+        metrics = g.request('GET', '/metrics')[1].decode()
+        return (g.get('/api/v1/overview')['documents_held'],
+                int(re.search(r'^waybill_documents_held (\d+)$', metrics, re.M)[1]))
+    assert sorted(waiting()) == ['ONE', 'THREE', 'TWO'] and waiting(partner=other.name) == []
+    assert len(waiting(limit=2)) == 2 and counts() == (3, 3)
+    ids = {d['name']: d['id'] for d in r.documents()}
+    assert g.cli('acknowledge', str(ids['ONE'])) and g.cli('reject', str(ids['TWO']))
+    assert waiting() == ['THREE'] and counts() == (1, 1)
+    answered, left = (scene.document(g, ids[n]) for n in ('ONE', 'THREE'))
+    assert (answered['held'], left['held']) == (False, True)
+    listed = g.cli('documents', '--held', json_output=False)
+    assert 'THREE' in listed and 'its receipt waits to be released' in listed and 'ONE' not in listed
+    shown = g.cli('show', str(ids['THREE']), json_output=False)
+    assert f'waits for `waybill acknowledge {ids["THREE"]}`' in shown
+    assert g.request('GET', '/api/v1/documents?held=no')[0] == 400
+    g.restart()
+    assert waiting() == ['THREE'] and counts() == (1, 1)
+
+
 def test_a_receipt_that_waits_needs_its_process(plant):
     r = Relation(plant, operation={'acknowledge': 'manual'})
     r.deliver(b'x')

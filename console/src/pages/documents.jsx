@@ -17,9 +17,9 @@ import { actions, ManyDialog, useManual } from '../ui/document_actions.jsx';
 const PAGE = 50;
 const MOST = 1000; /* at once, by one action */
 const filters = [
-  'text', 'state', 'direction', 'protocol', 'partner', 'listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to',
+  'text', 'state', 'direction', 'protocol', 'partner', 'held', 'listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to',
 ];
-const rare = ['listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to'];
+const rare = ['held', 'listener', 'name', 'file_name_prefix', 'message_id', 'label', 'value_prefix', 'from', 'to'];
 
 const columns = [
   { id: 'state', title: 'State', narrow: true, plain: true, cell: (d) => <DocumentState state={d.state} /> },
@@ -33,6 +33,7 @@ const columns = [
         <Link to={`/documents/${d.id}`} class="strong">
           {d.name || `document ${d.id}`}
         </Link>
+        {d.held && <p class="cell-sub">its receipt waits to be released</p>}
         {d.reason && <p class={d.state === 'overdue' ? 'cell-sub' : 'cell-bad'}>{d.reason}</p>}
       </>
     ),
@@ -232,6 +233,7 @@ function Filters({ query }) {
       </div>
       {more && (
         <div class="filters" id="more-filters">
+          <SelectField label="Receipt" value={query.held} onValue={set('held')} options={[['', 'any'], ['true', 'waits to be released']]} />
           <Text name="listener" label="Listener" query={query} known={names.listener} />
           <Text name="name" label="Name (SFIDDSN)" query={query} />
           <Text name="file_name_prefix" label="File name begins" query={query} />

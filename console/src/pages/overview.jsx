@@ -120,6 +120,7 @@ function Tiles({ o }) {
         <Part n={d.receiving + d.received + d.opened + d.processing}>coming in</Part>
         <Part n={d.queued + d.sealed + d.sending}>going out</Part>
         <Part n={d.sent} to="/documents?state=sent">await a receipt</Part>
+        {o.documents_held > 0 && <Part n={o.documents_held} to="/documents?held=true" tone="warn">{o.documents_held === 1 ? 'waits to be released' : 'wait to be released'}</Part>}
       </Tile>
       <Tile title="Failures" icon="alert" value={countText(hour)} to="/documents?state=failed" tone={hour ? 'bad' : 'good'}>
         <span>in the last hour</span>
@@ -158,6 +159,7 @@ function Attention({ o }) {
   if (o.listeners.errored) add('bad', `${plural(o.listeners.errored, 'listener does', 'listeners do')} not listen because of an error.`, '/listeners?state=errored', 'See why');
   if (o.listeners.paused) add('warn', `${plural(o.listeners.paused, 'listener is', 'listeners are')} paused: documents for ${o.listeners.paused === 1 ? 'it' : 'them'} are turned away.`, '/listeners?state=paused', 'See them');
   if (o.documents.failed) add('bad', `${plural(o.documents.failed, 'document')} failed and can be tried again.`, '/documents?state=failed', 'See them');
+  if (o.documents_held) add('warn', `${plural(o.documents_held, 'received document waits', 'received documents wait')} for somebody to release or refuse the receipt.`, '/documents?held=true', 'See them');
   if (o.receipts_overdue) add('warn', `${plural(o.receipts_overdue, 'receipt is', 'receipts are')} overdue.`, '/documents?state=overdue', 'See them');
   for (const c of [...o.certificates_expiring].sort((a, b) => a.days_left - b.days_left).slice(0, 4))
     add(

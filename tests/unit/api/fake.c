@@ -387,6 +387,7 @@ bool gateway_get_overview(struct gateway *g, struct arena *a, struct gateway_ove
     o.expiring[0] = (struct gateway_expiring) { "old", -2 };
     o.expiring_n = 1;
     o.counts.in_state[DOC_OVERDUE] = 7;
+    o.held = 4;
     o.counts.jobs[JOB_SEND].open = 2;
     o.counts.jobs[JOB_SEND].oldest_ms = 500;
     for (size_t i = 0; i < OVERVIEW_MINUTES; i++)

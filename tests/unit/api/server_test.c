@@ -307,6 +307,7 @@ static void test_the_overview_is_told(void **state)
     (void)state;
     assert_int_equal(get("/api/v1/overview"), 200);
     assert_string_equal(member("receipts_overdue"), "7");
+    assert_string_equal(member("documents_held"), "4");
     assert_string_equal(member("certificates_expiring.0.days_left"), "-2");
     assert_string_equal(member("minutes.59.out.sent"), "3");
     assert_string_equal(member("minutes.59.at"), "\"1970-01-01T01:00:00.000Z\"");

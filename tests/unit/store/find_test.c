@@ -142,6 +142,42 @@ static void filters_join(void **state)
     FIND(0, .name = "ORDERS17", .partner = "acme");
 }
 
+static void what_waits_to_be_released_is_found_and_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct store_batch *b = store_batch_new();
+    struct document *list;
+    uint64_t n = 9;
+
+    put_fifty(f);
+    assert_ok(f, store_count_held(f->s, &n, &f->err));
+    assert_int_equal(n, 0);
+    FIND(0, .held = true);
+    for (int64_t id = 41; id <= 50; id++)
+        store_set_prop(b, id, "acknowledge", id == 42 ? "none" : "manual");
+    store_set_prop(b, 43, "waybill.answered", "EERP");
+    commit(f, b);
+    /* 45 and 50 are outbound */
+    list = FIND(6, .held = true);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(document_held(&list[i]));
+    assert_int_equal(list[0].id, 49);
+    assert_int_equal(list[5].id, 41);
+    assert_int_equal(FIND(2, .held = true, .before_id = 46)[0].id, 44);
+    assert_int_equal(FIND(1, .held = true, .partner = "bolt", .limit = 1)[0].id, 49);
+    FIND(3, .held = true, .protocol = "as2");
+    FIND(6, .held = true, .direction = 1);
+    FIND(0, .held = true, .direction = 2);
+    FIND(0, .held = true, .listener = "orders");
+    assert_int_equal(FIND(1, .held = true, .identity_key = "key 44")[0].id, 44);
+    FIND(0, .held = true, .identity_key = "key 43", .direction = 1, .limit = 1);
+    list = FIND(44, .limit = 100, .direction = 0, .before_id = 45);
+    for (size_t i = 0; i < 44; i++)
+        assert_int_equal(document_held(&list[i]), list[i].id == 44 || list[i].id == 41);
+    assert_ok(f, store_count_held(f->s, &n, &f->err));
+    assert_int_equal(n, 6);
+}
+
 static void pages_follow_each_other(void **state)
 {
     struct fixture *f = *state;
@@ -203,6 +239,7 @@ int main(void)
         STORE_TEST(a_text_that_matches_much_finds_the_newest),
         STORE_TEST(a_clock_set_back_hides_nothing),
         STORE_TEST(filters_join),
+        STORE_TEST(what_waits_to_be_released_is_found_and_counted),
         STORE_TEST(pages_follow_each_other),
         STORE_TEST(no_other_statement_reads_a_whole_table),
     };
