@@ -14,6 +14,8 @@ import zlib
 
 import pytest
 
+from patience import patient
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('WAYBILL_BINARY', ROOT / 'build' / 'waybill')).parent
 TOOL = BUILD / 'tests' / 'unit' / 'as2' / 'as2_tool'
@@ -31,7 +33,7 @@ pytestmark = pytest.mark.skipif(not TOOL.exists(), reason=f'{TOOL} is not built'
 
 
 def run(*args, data=b'', fails=False):
-    done = subprocess.run([str(a) for a in args], input=data, capture_output=True, timeout=60)
+    done = subprocess.run([str(a) for a in args], input=data, capture_output=True, timeout=patient(60))
     assert done.returncode == (1 if fails else 0), (args, done.stderr.decode(errors='replace'))
     return done.stdout, done.stderr.decode(errors='replace')
 
@@ -384,7 +386,7 @@ def test_old_ciphers_are_refused(keys, cipher):
     legacy = ['-provider', 'legacy', '-provider', 'default']
     sealed = subprocess.run(['openssl', 'cms', '-encrypt', '-binary', '-outform', 'DER', *legacy,
                              f'-{cipher}', '-recip', str(keys['us'][0])], input=theirs_plain(),
-                            capture_output=True, timeout=60)
+                            capture_output=True, timeout=patient(60))
     if sealed.returncode != 0:
         pytest.skip(f'this openssl has no {cipher}')
     head = b'Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\n'

@@ -12,6 +12,7 @@ import as2
 import oftp
 from as2 import (Answer, Closed, Connection, Entity, FormatError, Keys, Mdn, Partner, Peer, Refused,
                  Server, Silent)
+from patience import patient
 
 CERT = """
 MIICwzCCAaugAwIBAgICEAEwDQYJKoZIhvcNAQELBQAwEzERMA8GA1UEAwwIU0VOREVSQ08wHhcNMjAwMTAxMDAwMDAwWhcN
@@ -317,7 +318,7 @@ def test_a_server_answers_as_its_script_says(alice, bob):
             c.request([], b'whole', length=1000)
             with pytest.raises(Silent):
                 c.response()
-        assert server.broken.get(timeout=10).octets.endswith(b'whole')
+        assert server.broken.get(timeout=patient(10)).octets.endswith(b'whole')
         assert ask().status == 200
         assert server.requests.qsize() == 10 and not server.problems
 
@@ -333,7 +334,7 @@ def test_tls_asks_for_a_certificate_and_tells_whose_came(alice, bob, tmp_path):
         subject = dict(pair[0] for pair in p.next_request().peer_cert['subject'])
         assert subject == {'commonName': 'there'}
         with pytest.raises((Closed, OSError)):
-            alice.message(PAYLOAD).post(p.url, tls=oftp.client_tls(ca.cert), timeout=10)
+            alice.message(PAYLOAD).post(p.url, tls=oftp.client_tls(ca.cert), timeout=patient(10))
 
 
 def test_many_clients_at_once(alice, partner):

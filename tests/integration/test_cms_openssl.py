@@ -12,6 +12,8 @@ import zlib
 
 import pytest
 
+from patience import patient
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('WAYBILL_BINARY', ROOT / 'build' / 'waybill')).parent
 TOOL = BUILD / 'tests' / 'unit' / 'cms' / 'cms_tool'
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.skipif(not TOOL.exists(), reason=f'{TOOL} is not built'
 
 
 def run(*args, data=b'', fails=False):
-    done = subprocess.run([str(a) for a in args], input=data, capture_output=True, timeout=60)
+    done = subprocess.run([str(a) for a in args], input=data, capture_output=True, timeout=patient(60))
     if fails:
         assert done.returncode == 1, done
     else:

@@ -303,7 +303,7 @@ class Trace:
     def __exit__(self, *_):
         # Not SIGINT: a test run in the background is started with that ignored.
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(waybill.patient(20))
         self.reader.join(20)
 
 

@@ -255,7 +255,7 @@ def test_many_sessions_at_once(plant):
     for t in threads:
         t.start()
     for t in threads:
-        t.join(60)
+        t.join(waybill.patient(60))
     assert not problems
     for r in relations:
         for p in r.delivered(10, timeout=40):

@@ -17,7 +17,7 @@ class Trace:
     """Lines of GET /api/v1/trace, read by a thread."""
 
     def __init__(self, gateway, **query):
-        self.connection = waybill.UnixConnection(str(gateway.socket), 60)
+        self.connection = waybill.UnixConnection(str(gateway.socket), waybill.patient(60))
         self.connection.request('GET', scene.query('/api/v1/trace', **query))
         self.response = self.connection.getresponse()
         self.lines = []

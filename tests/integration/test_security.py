@@ -314,8 +314,7 @@ def openssl_cms(tmp_path, data, *args):
 
 def hand_over(pair, r, data, **fields):
     """A partner that makes its files with another program; the document plant made of it."""
-    with oftp.Peer.connect('127.0.0.1', pair.plant.port, f'O0013ACME{r.n:03d}', 'PWA',
-                           timeout=20) as me:
+    with oftp.Peer.connect('127.0.0.1', pair.plant.port, f'O0013ACME{r.n:03d}', 'PWA') as me:
         me.log_on()
         assert me.send_file(oftp.File(data, env=1, ciph=4, dsn='DATA', dest=f'O0013PLANT{r.n:03d}',
                                       orig=f'O0013ACME{r.n:03d}', **fields)).taken

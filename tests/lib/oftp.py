@@ -617,7 +617,7 @@ class Peer:
         """The connection broke while sending: the partner's last word, if one came, tells why."""
         try:
             while True:
-                command = self.receive(2)
+                command = self.receive(patient(2))
                 if command.name == 'ESID':
                     raise Ended(command, 'nothing')
         except (Closed, Silent, OSError):
