@@ -100,7 +100,7 @@ static const struct trouble rows[] = {
     HTTP("416", "the restart begins at another octet than is held", "The partner goes on from elsewhere.", "None: it asks with HEAD and goes on."),
     HTTP("417", "an expectation that is not known", "Expect is other than 100-continue.", "Have the partner's program or proxy corrected."),
     HTTP("431", "the header is too long", "Too many or too long fields.", "Have the partner's program or proxy corrected."),
-    HTTP("500", "the store could not take it", "The disk is full or broken; nothing was acknowledged.", "See the log's error at the same time."),
+    HTTP("500", "the store could not take it", "The disk is full or broken; or the same transfer (its ETag) is being received on another connection. Nothing was acknowledged.", "See the log's line at the same time."),
     HTTP("501", "a transfer coding that is not known", "Transfer-Encoding is other than chunked.", "Have the partner's program or proxy corrected."),
     HTTP("503", "later", "The runtime is being stopped or has too many connections, or there is no room on the disk. Nothing was acknowledged.", "The partner tries again. See the log: `max_connections`, the disk."),
     HTTP("505", "another version of HTTP", "Only HTTP/1.0 and HTTP/1.1 are spoken.", "Have the partner's program or proxy use HTTP/1.1."),

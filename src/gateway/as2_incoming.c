@@ -372,7 +372,7 @@ static void conclude(struct exchange *x)
                          (p->acknowledge == ACK_PROCESSED || p->acknowledge == ACK_MANUAL);
 
             /* Whoever has the answer may go on with the transfer at once. */
-            as2_part_end(x->g, &x->part);
+            as2_part_end(&x->part);
             if (x->inline_opening)
                 as2_in_told(&x->in);
             if (x->async)
@@ -546,7 +546,7 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
     x->in.sn = sn;
     x->in.l = l;
     if (!as2_part_begin(g, r, head->from, head->to, &x->in.arena, &x->part)) {
-        as2_part_end(g, &x->part);
+        as2_part_end(&x->part);
         arena_free(&x->in.arena);
         free(x);
         return;
@@ -573,7 +573,7 @@ void as2_take_message(struct gateway *g, const struct snapshot *sn, const struct
     }
     payload_writer_free(x->in.raw);
     as2_in_free(&x->in, x->committed);
-    as2_part_end(g, &x->part);
+    as2_part_end(&x->part);
     free(x);
     atomic_fetch_sub(&g->busy, 1);
 }

@@ -9,49 +9,44 @@ enum {
     ETAG_MAX = 200,
     KEPT_MIN = 64 * 1024, /* less is sent again as quickly as it is asked for */
     PARTS_MAX = 20,       /* held of one pair of names */
-    CLAIMS = 256,
     REMEMBERED_MS = 24 * 3600 * 1000,
 };
 
 /* ---- one upload of a transfer at a time ------------------------------------------------------ */
 
-static struct claim {
-    const struct gateway *g;
-    char key[sizeof(((struct as2_part *)0)->key)];
-} claims[CLAIMS];
+/* Their number is that of the connections. */
+static struct as2_part *claims;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool claim(struct gateway *g, struct as2_part *p)
 {
-    struct claim *unused = NULL;
-    bool taken = false;
+    const struct as2_part *o;
 
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < CLAIMS && !taken; i++) {
-        if (claims[i].g == NULL)
-            unused = unused == NULL ? &claims[i] : unused;
-        else
-            taken = claims[i].g == g && strcmp(claims[i].key, p->key) == 0;
-    }
-    if (!taken && unused != NULL) {
-        unused->g = g;
-        (void)text_copy(unused->key, sizeof(unused->key), p->key);
-        p->claimed = true;
+    for (o = claims; o != NULL; o = o->next)
+        if (o->claimed_in == g && strcmp(o->key, p->key) == 0)
+            break;
+    if (o == NULL) {
+        p->claimed_in = g;
+        p->next = claims;
+        claims = p;
     }
     pthread_mutex_unlock(&lock);
-    return p->claimed;
+    return o == NULL;
 }
 
-void as2_part_end(struct gateway *g, struct as2_part *p)
+void as2_part_end(struct as2_part *p)
 {
-    if (!p->claimed)
+    struct as2_part **at = &claims;
+
+    if (p->claimed_in == NULL)
         return;
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < CLAIMS; i++)
-        if (claims[i].g == g && strcmp(claims[i].key, p->key) == 0)
-            claims[i].g = NULL;
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
     pthread_mutex_unlock(&lock);
-    p->claimed = false;
+    p->claimed_in = NULL;
 }
 
 /* ---- what is held --------------------------------------------------------------------------- */

@@ -8,10 +8,11 @@
 
 struct as2_part {
     char key[2 * AS2_NAME_MAX + 256 + 32]; /* "": the sender names no transfer */
-    bool claimed;
-    uint64_t from;       /* octets of the message before this body  */
-    uint64_t total;      /* octets of the whole message; 0: not said */
-    int64_t document_id; /* of the part that is held; 0: none      */
+    const struct gateway *claimed_in;      /* NULL: it is not; it must not move while it is */
+    struct as2_part *next;                 /* of those that are claimed */
+    uint64_t from;                         /* octets of the message before this body  */
+    uint64_t total;                        /* octets of the whole message; 0: not said */
+    int64_t document_id;                   /* of the part that is held; 0: none      */
     uint64_t held;
     struct payload_ref ref; /* of what is held, its path in the arena */
     int64_t whole;          /* the document of the whole message, when it came before; 0 */
@@ -35,8 +36,8 @@ bool as2_part_reserve(struct gateway *g, const char *key, struct as2_part *p);
  * commit fails with FAIL_AGAIN when that was removed meanwhile. */
 void as2_part_done(struct store_batch *b, const struct as2_part *p, int64_t document_id,
                    int64_t now_ms);
-/* Others may go on with it. */
-void as2_part_end(struct gateway *g, struct as2_part *p);
+/* Others may go on with it. Nothing when it was not claimed. */
+void as2_part_end(struct as2_part *p);
 /* The answer to HEAD: octets held, 0: none. */
 uint64_t as2_part_held(struct gateway *g, const char *from, const char *to, const char *etag,
                        struct arena *a);

@@ -485,7 +485,7 @@ static void drop_old_partials(struct caller *c)
             continue;
         drop_partial(c->g, list[i].id, f.to_ms);
         if (as2)
-            as2_part_end(c->g, &part);
+            as2_part_end(&part);
         else
             incoming_unreserve(c->g);
     }

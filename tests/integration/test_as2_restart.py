@@ -1,5 +1,6 @@
 """Restart of AS2 uploads that were cut: as2.md 8.6."""
 
+import contextlib
 import os
 
 import pytest
@@ -159,6 +160,22 @@ def test_two_uploads_of_one_transfer_do_not_mix(relation, message):
     c.close()
     assert relation.peer.read_mdn(message, response.fields, response.body).positive
     assert len(relation.delivered(1)) == 1
+
+
+def test_as_many_uploads_that_may_be_gone_on_with_as_connections(gateway):
+    """There is no limit of their own: a sender would not understand its answer."""
+    server = {**as2_scene.SERVER, 'max_connections_per_address': 1000}
+    relation = Relation(gateway(settings={'as2_server': server}))
+    message = relation.message(b'small', 'S')
+    with contextlib.ExitStack() as stack:
+        for n in range(270):
+            c = stack.enter_context(begin(relation, message, f'"t-{n}"'))
+            c.send(message.body[:-1])
+        waybill.wait_until(    # it lists no more of them
+            lambda: len(relation.gateway.get('/api/v1/sessions')['sessions']) == 256, 20)
+        c.send(message.body[-1:])
+        response = c.response()
+    assert relation.peer.read_mdn(message, response.fields, response.body).positive
 
 
 @pytest.mark.parametrize('text', ['bytes 5-1/9', 'bytes 0-9/9', 'octets 0-8/9', 'bytes 0-8/*',
