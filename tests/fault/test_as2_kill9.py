@@ -129,7 +129,7 @@ def test_killed_at_random_moments_no_message_is_lost_or_doubled(tmp_path, monkey
             f.join(waybill.patient(60))
             assert not f.is_alive() and f.problem is None, f.problem
         try:
-            waybill.wait_until(lambda: settled(a) and settled(b), 90, 'all to settle', 0.2)
+            waybill.wait_until(lambda: settled(a) and settled(b), 200, 'all to settle', 0.2)
         except AssertionError as e:
             left = [f'{g.name}: {x}' for g in (a, b) for x in g.get('/api/v1/jobs')['jobs']]
             raise AssertionError(f'{e}; left are {len(left)}\n' + '\n'.join(left[:20])) from None

@@ -150,7 +150,7 @@ def test_the_books_balance(gateway):
                            for j in a.get('/api/v1/jobs')['jobs'])
         waybill.wait_until(empty, 120, 'receipts to be fetched')
     try:
-        waybill.wait_until(lambda: settled(a) and settled(b), 60, 'all to settle', 0.2)
+        waybill.wait_until(lambda: settled(a) and settled(b), 200, 'all to settle', 0.2)
     except AssertionError as e:
         left = [f'{g.name}: {x}' for g in (a, b)
                 for x in g.get('/api/v1/jobs')['jobs'] + g.get('/api/v1/sessions')['sessions']]

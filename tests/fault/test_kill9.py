@@ -212,7 +212,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(gateway):
         f.join(waybill.patient(60))
         assert not f.is_alive() and f.problem is None, f.problem
     try:
-        waybill.wait_until(lambda: settled(a) and settled(b), 60, 'all to settle', 0.2)
+        waybill.wait_until(lambda: settled(a) and settled(b), 200, 'all to settle', 0.2)
     except AssertionError as e:
         left = [f'{g.name}: {x}' for g in (a, b)
                 for x in g.get('/api/v1/jobs')['jobs'] + g.get('/api/v1/sessions')['sessions']]
