@@ -7,7 +7,7 @@ import re
 import scene
 import waybill
 from oftp import File
-from scene import Relation, apply
+from scene import Relation, apply, post
 from smtp import MailServer
 from web import Web
 
@@ -157,10 +157,10 @@ def test_what_was_not_told_before_the_end_is_told_after_a_restart(gateway):
         web.requests.clear()
         web.statuses = [200]
         g.start()
-        waybill.wait_until(lambda: told(web))
-        assert [a['document'] for a in told(web)] == [second['id']] != [d['id']]
+        waybill.wait_until(lambda: g.log(since_start=True).count('alert.sent'), 20, 'it to be told')
+        # what was under way when it was stopped may have come late
+        assert {a['document'] for a in told(web)} == {second['id']} != {d['id']}
         web.requests.clear()
-        waybill.wait_until(lambda: g.log(since_start=True).count('alert.sent'))
         scene.settled(lambda: told(web))
 
 
@@ -192,6 +192,66 @@ def test_mail_servers_that_do_not_speak_tls_get_nothing_unless_allowed(gateway):
                               password='PW'))
         assert 'mail: failed' in g.cli('alert-test', check=None, json_output=False).stdout
         assert not server.mails and not server.logged_on
+
+
+def set_alerts(g, alerts, **more):
+    """Other settings, and a reload: what it says counts only from the next start."""
+    g.config.update(more)
+    g.config.pop('alerts', None)
+    if alerts:
+        g.config['alerts'] = {**QUICK, **alerts}
+    g.write_config()
+    return post(g, '/api/v1/reload')['later']
+
+
+def test_other_settings_count_from_a_reload_on(gateway):
+    with Web(200) as first, Web(200) as second, MailServer() as server:
+        g = gateway()
+        g.restart()     # with the ports it has
+        r = Relation(g, steps=FAILS)
+        before = fail_one(r, 'BEFORE')
+        assert set_alerts(g, {'webhook': {'url': first.url}}) == ''
+        one = fail_one(r, 'ONE')
+        waybill.wait_until(lambda: told(first), 60, 'the first alert')
+        assert [a['document'] for a in told(first)] == [one['id']] != [before['id']]
+        assert first.url in g.get('/api/v1/settings')['text']
+        mail = by_mail(server)['settings']['alerts']['mail']
+        assert set_alerts(g, {'webhook': {'url': second.url}, 'mail': mail}) == ''
+        assert {c['channel'] for c in post(g, '/api/v1/alert-test')['channels']} == {'webhook', 'mail'}
+        two = fail_one(r, 'TWO')
+        waybill.wait_until(lambda: two['id'] in [a.get('document') for a in told(second)], 60, 'the second')
+        waybill.wait_until(lambda: any(f'document {two["id"]}' in m.text for m in list(server.mails)), 60, 'the mail')
+        assert set_alerts(g, None) == ''
+        assert post(g, '/api/v1/alert-test', status=409)
+        fail_one(r, 'THREE')
+        scene.settled(lambda: len(told(second)) > 2)
+        assert set_alerts(g, {'webhook': {'url': second.url}}) == ''
+        four = fail_one(r, 'FOUR')
+        waybill.wait_until(lambda: four['id'] in [a.get('document') for a in told(second)], 60, 'the fourth')
+        assert 'THREE' not in [a.get('name') for a in told(second)] and len(told(first)) == 1
+
+
+def test_what_could_not_be_told_is_told_by_the_settings_of_a_reload(gateway):
+    """Who mends the settings does not wait for the pause after many failures."""
+    with Web(500) as wrong, Web(200) as right:
+        g = gateway(**by_webhook(wrong, retry='1h'))
+        d = fail_one(Relation(g, steps=FAILS))
+        g.wait_log('alert.failed')
+        set_alerts(g, {'webhook': {'url': right.url}})
+        waybill.wait_until(lambda: told(right), 60, 'the alert')
+        assert [a['document'] for a in told(right)] == [d['id']]
+
+
+def test_a_reload_names_what_counts_from_the_next_start_only(gateway):
+    g = gateway()
+    g.restart()     # with the ports it has
+    assert 'next start' not in g.cli('reload', json_output=False)
+    later = set_alerts(g, None, oftp2_server={**g.config['oftp2_server'], 'credit': 7})
+    assert later == 'oftp2_server.credit'
+    assert g.cli('reload', json_output=False).rstrip().endswith('from the next start: oftp2_server.credit')
+    g.wait_log(r'runtime\.reload\.later .*oftp2_server\.credit', 2)
+    g.signal(1)
+    g.wait_log(r'runtime\.reload\.later .*oftp2_server\.credit', 3)
 
 
 def test_bad_settings_are_refused_with_their_place(tmp_path):
