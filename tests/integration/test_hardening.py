@@ -50,6 +50,8 @@ def test_nobody_else_can_read_what_it_keeps(tmp_path):
                 assert me.send_file(File(os.urandom(100_000), dsn='BIG')).taken
                 assert me.run() == 0
             r.wait_document('processed')
+            scene.sessions_gone(g)
+            waybill.wait_until(lambda: not g.get('/api/v1/jobs')['jobs'], 20, 'all to be done')
             open_to_others = [
                 f'{p}: {stat.filemode(p.stat().st_mode)}' for p in [g.data, *g.data.rglob('*')]
                 if not p.is_symlink() and p.stat().st_mode & 0o077]
