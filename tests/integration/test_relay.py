@@ -51,10 +51,10 @@ class Centre:
             lambda: self.original() if self.original()['state'] in states else None, 20,
             f'the original to be {states}')
 
-    def response(self):
+    def response(self, **options):
         """Calls as the originator until a response is there; gives it."""
         def there():
-            with self.sender.call() as me:
+            with self.sender.call(**options) as me:
                 me.run()
                 return me.responses
         found = waybill.wait_until(there, 20, 'a response')
@@ -204,12 +204,13 @@ def test_a_refusal_for_now_is_tried_again(plant, bolt):
 
 def test_retries_that_are_used_up_are_a_nerp(plant):
     """OFTP2-C148 with NERP 35: not delivered."""
-    with oftp.Server('O0013GONE', 'PWB') as gone:
-        pass
-    centre = Centre(plant, [gone], settings={'retry': {'first': '50ms', 'max': '50ms',
-                                                       'attempts': 2}})
-    hand_in(centre, File(b'order', dest=gone.code))
-    r = centre.response()
+    with waybill.nobody() as port:
+        with oftp.Server('O0013GONE', 'PWB', port=port) as gone:
+            pass
+        centre = Centre(plant, [gone], settings={'retry': {'first': '50ms', 'max': '50ms',
+                                                           'attempts': 2}})
+        hand_in(centre, File(b'order', dest=gone.code))
+        r = centre.response()
     assert (r.name, r.reas, r.crea) == ('NERP', 35, scene.OWN)
 
 
@@ -303,9 +304,7 @@ def test_stamps_survive_hops_of_other_levels(plant, bolt, ours, theirs):
         got = me.receive_file()
         me.run(responses=[('EERP', got.sfid, {})])
     centre.answered('processed')
-    with centre.sender.call(level=ours) as me:
-        me.run()
-    back, = me.responses
+    back = centre.response(level=ours)
     assert (back.name, back.date, back.time) == ('EERP', sent['date'], sent['time'])
 
 
