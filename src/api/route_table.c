@@ -162,7 +162,7 @@ const struct api_schema api_schemas[] = {
     { "JobCounts", "open:i oldest:t~ kinds:[JobCount]" },
     { "JobCount", "kind:s open:i oldest:t" },
     { "StoreCounts", "commits:i batches:i failed:i disk_free:i disk_total:i" },
-    { "Reloaded", "reloaded:b" },
+    { "Reloaded", "reloaded:b later:s" },
     { "Backup", "directory:s documents:i files:i linked:i octets:i sealed_keys:b" },
     { "Stopping", "stopping:b" },
 

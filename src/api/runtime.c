@@ -76,7 +76,7 @@ void api_runtime(struct api_call *c)
 void api_settings(struct api_call *c)
 {
     struct json_out o = json_out_object();
-    char *text = config_runtime_dump(gateway_config(c->gateway));
+    char *text = gateway_settings(c->gateway);
 
     if (text == NULL)
         o.failed = true;
@@ -89,18 +89,20 @@ void api_settings(struct api_call *c)
 void api_reload(struct api_call *c)
 {
     struct config_problems ps = { 0 };
+    const char *later;
     struct json_out o;
     struct err err;
 
     if (!api_audit(c, "reload"))
         return;
-    if (!gateway_reload(c->gateway, &ps, &err)) {
+    if (!gateway_reload(c->gateway, &ps, &c->r->arena, &later, &err)) {
         log_event(LOG_WARN, "gateway.reload.refused", "who", c->who, "error", err.text, NULL);
         api_fail_problems(c, &err, &ps);
     } else {
         log_event(LOG_INFO, "gateway.reload", "who", c->who, NULL);
         o = json_out_object();
         json_put_bool(&o, "reloaded", true);
+        json_put_text(&o, "later", later);
         api_json(c, 200, o);
     }
     config_problems_free(&ps);

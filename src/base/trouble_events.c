@@ -11,6 +11,7 @@ static const struct trouble rows[] = {
     EVENT("serve.sandbox", "the system did not let the runtime give up all that it wanted to", "A kernel without seccomp, or a container that refuses it; the error says which part.", "The runtime works without that part. Allow it in what starts the runtime, or set `runtime.sandbox` to false."),
     EVENT("serve.reload.problem", "a setting or component is wrong", "The text has file, line and column.", "Correct it, then `waybill reload`."),
     EVENT("serve.reload.refused", "nothing was read again", "One of the problems told before it.", "Correct it, then `waybill reload`; the runtime goes on as before."),
+    EVENT("runtime.reload.later", "settings were changed that count from the next start", "`waybill reload` or SIGHUP takes the settings of `log` and `alerts`, not those named here.", "Restart when it suits: `waybill stop` lets transfers finish."),
     EVENT("gateway.reload.refused", "nothing was read again", "The answer to `waybill reload` has the problems.", "Correct them and repeat it."),
     EVENT("api.failed", "a request to the admin API failed inside", "The error says why: the store, the disk, memory.", "Look at the disk; when it stays, report it with the line."),
     EVENT("api.tls", "the admin port cannot do TLS", "`admin.ssl_certificate` is missing, has no key, or has ended.", "`waybill certificates list`; import the certificate over the Unix socket."),

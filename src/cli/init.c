@@ -6,9 +6,9 @@
 /* ---- the texts: @NAME@ @DIR@ @DATA@ are put in ------------------------------------------- */
 
 static const char settings[] =
-    "# The runtime's own settings. Read at start and at SIGHUP (`waybill reload`); ports and the\n"
-    "# data directory count from the next start. All settings, with their defaults: `waybill dump`;\n"
-    "# each explained: docs/configuration.md. Look through a change with `waybill check`.\n"
+    "# The runtime's own settings. Read at start; log and alerts also at SIGHUP (`waybill reload`), which\n"
+    "# names what else was changed and counts from the next start. All settings, with their defaults:\n"
+    "# `waybill dump`; each explained: docs/configuration.md. Look through a change with `waybill check`.\n"
     "# Who we are, our partners and what happens to their documents are components: see components/.\n"
     "\n"
     "runtime:\n"

@@ -143,10 +143,12 @@ static void bound_heap(void)
 static void reload(struct gateway *g)
 {
     struct config_problems ps = { 0 };
+    struct arena a = { 0 };
+    const char *later;
     struct err err;
     char line[600];
 
-    if (gateway_reload(g, &ps, &err)) {
+    if (gateway_reload(g, &ps, &a, &later, &err)) {
         log_event(LOG_INFO, "serve.reload", NULL);
     } else {
         for (const struct config_problem *p = ps.first; p != NULL; p = p->next) {
@@ -157,6 +159,7 @@ static void reload(struct gateway *g)
                   "nothing was changed", NULL);
     }
     config_problems_free(&ps);
+    arena_free(&a);
 }
 
 /* What a burst of sessions leaves free lies between small things that are in use: no heap would

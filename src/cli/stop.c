@@ -5,9 +5,12 @@
 
 static void show_reload(struct cli *c, const json_t *answer)
 {
+    const char *later = cli_j_text(answer, "later");
+
     (void)c;
-    (void)answer;
     puts("settings and certificates were read again");
+    if (later[0] != '\0')
+        printf("these settings were changed and count from the next start: %s\n", later);
 }
 
 static int run_reload(struct cli *c)
@@ -19,7 +22,10 @@ const struct cli_command cmd_reload = {
     .name = "reload",
     .help = "read settings and certificates again without dropping a connection",
     .usage = "",
-    .more = "A bad file changes nothing; its problems are printed.",
+    .more =
+        "Settings of `log` and `alerts`, secrets, certificate files and revocation lists count at once; of all "
+        "others\nthat were changed it says that they count from the next start. A bad file changes nothing; its "
+        "problems\nare printed.",
     .example = "waybill reload\n",
     .run = run_reload,
 };

@@ -541,6 +541,12 @@ const char *config_cipher_suite_name(int suite);
  * Secrets in place are shown as ***. Given: free(). */
 char *config_runtime_dump(const struct config_runtime *c);
 
+/* The names of the settings that are not the same in both, "admin.listen, oftp2_server.credit", but for
+ * those of some sections (ends with NULL); "" when all are. Secrets in place are not compared. In the
+ * arena; NULL when memory is out. */
+char *config_runtime_changes(const struct config_runtime *was, const struct config_runtime *now,
+                             const char *const *but, struct arena *a);
+
 /* The configuration reference in Markdown, made of the rows. Given: free(). */
 char *config_reference(void);
 /* The same of components in JSON, for programs that make forms: the answer of

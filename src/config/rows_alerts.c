@@ -112,7 +112,7 @@ static const struct row rows[] = {
 
 const struct mapping mapping_alerts = {
     .name = "alerts", ROWS(rows), .done = alerts_done,
-    .help = "Who is told when something goes wrong. Read at the start. `waybill alert-test` sends one.",
+    .help = "Who is told when something goes wrong. Read at the start and with `waybill reload`. `waybill alert-test` sends one.",
     .example =
         "alerts:\n"
         "  mail:\n"

@@ -185,7 +185,7 @@ static void runtime_done(struct walk *w, const yaml_node_t *node, void *target)
 /* clang-format off */
 const struct mapping mapping_runtime = {
     .name = "waybill.yaml", ROWS(rows), .size = sizeof(struct config_runtime), .done = runtime_done,
-    .help = "The runtime's own settings, read once at start and again at SIGHUP.",
+    .help = "The runtime's own settings, read at start. Those of `log` and `alerts` are read again at SIGHUP (`waybill reload`), with all secrets; whatever else was changed is named then and counts from the next start.",
     .example =
         "runtime: {name: plant-7, data_directory: /var/lib/waybill}\n"
         "oftp2_server:\n"

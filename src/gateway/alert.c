@@ -37,16 +37,20 @@ struct alerts {
     pthread_mutex_t lock;
     pthread_cond_t stop; /* CLOCK_MONOTONIC */
     bool stopping;
+    struct alert_settings *settings; /* of the last reload */
     /* the thread's own */
-    struct channel *channels; /* ALERT_CHANNELS of them */
-    struct told *told;        /* TOLD_MAX */
+    struct alert_settings *held;     /* what it goes by */
+    const struct config_runtime *rt; /* of held */
+    bool any;                        /* a channel is on */
+    struct channel *channels;        /* ALERT_CHANNELS of them */
+    struct told *told;               /* TOLD_MAX */
     size_t told_n;
     int64_t mark_ms, seen_ms; /* in the file; of the newest document collected */
 };
 
 static bool wanted(const struct alerts *s, enum alert_kind kind)
 {
-    const char *const *on = s->g->rt->alerts.on;
+    const char *const *on = s->rt->alerts.on;
 
     for (size_t i = 0; on != NULL && on[i] != NULL; i++)
         if (strcmp(on[i], alert_kind_name(kind)) == 0)
@@ -149,7 +153,7 @@ static void look_at_listener(struct alerts *s, const struct listener *l, int64_t
     if (l->state != LISTENER_ERRORED || (t = told_of(s, l->name, true)) == NULL)
         return;
     t->still = true;
-    if (t->at_ms != 0 && now - t->at_ms < (int64_t)s->g->rt->alerts.repeat_ms)
+    if (t->at_ms != 0 && now - t->at_ms < (int64_t)s->rt->alerts.repeat_ms)
         return;
     t->at_ms = now;
     ALERT_COPY(one.what, l->name);
@@ -270,7 +274,7 @@ static int64_t pause_after(const struct config_alerts *cfg, unsigned failures)
 static void hand_over(struct alerts *s, enum alert_channel which)
 {
     struct channel *c = &s->channels[which];
-    const struct config_alerts *cfg = &s->g->rt->alerts;
+    const struct config_alerts *cfg = &s->rt->alerts;
     struct err err;
 
     if (!c->on || (int64_t)net_now_ms() < c->next_ms)
@@ -281,7 +285,7 @@ static void hand_over(struct alerts *s, enum alert_channel which)
     }
     if (c->sending.all == 0)
         return;
-    if (alert_send(s->g, which, &c->sending, &err)) {
+    if (alert_send(s->g, s->rt, which, &c->sending, &err)) {
         log_event(LOG_INFO, "alert.sent", "channel", alert_channel_name(which), "alerts",
                   log_num((long long)c->sending.all), NULL);
         c->sending = (struct alert_batch) { 0 };
@@ -299,7 +303,8 @@ static void hand_over(struct alerts *s, enum alert_channel which)
 
 /* ---- the thread --------------------------------------------------------------------------- */
 
-/* False: the runtime stops. */
+/* Until the next look, which other settings bring on at once; with nobody to tell there is none. False:
+ * the runtime stops. */
 static bool pause_for(struct alerts *s, uint64_t ms)
 {
     uint64_t until = net_now_ms() + ms;
@@ -309,11 +314,59 @@ static bool pause_for(struct alerts *s, uint64_t ms)
     bool go;
 
     pthread_mutex_lock(&s->lock);
-    while (!s->stopping && rc == 0)
-        rc = pthread_cond_timedwait(&s->stop, &s->lock, &t);
+    while (!s->stopping && s->settings == s->held && rc == 0)
+        rc = s->any ? pthread_cond_timedwait(&s->stop, &s->lock, &t)
+                    : pthread_cond_wait(&s->stop, &s->lock);
     go = !s->stopping;
     pthread_mutex_unlock(&s->lock);
     return go;
+}
+
+/* What failed while there was nobody to tell is not told later. */
+static void begin_now(struct alerts *s)
+{
+    struct store_bad list[TAKEN];
+    uint64_t lost;
+
+    while (store_take_bad(s->g->store, list, TAKEN, &lost) == TAKEN)
+        ;
+    s->told_n = 0;
+    s->mark_ms = s->seen_ms = net_wall_ms();
+}
+
+/* Goes by what is set now. */
+static void take_settings(struct alerts *s, bool first)
+{
+    struct alert_settings *now = alerts_settings(s);
+    bool any = false;
+
+    for (int i = 0; now != s->held && i < ALERT_CHANNELS; i++) {
+        struct channel *c = &s->channels[i];
+
+        c->on = alert_channel_on(now->rt, (enum alert_channel)i);
+        if (!c->on)
+            *c = (struct channel) { 0 };
+        c->failures = 0;
+        c->next_ms = 0;
+        any = any || c->on;
+    }
+    if (now != s->held) {
+        if (any && !s->any && !first)
+            begin_now(s);
+        s->any = any;
+    }
+    alerts_settings_put(s, s->held);
+    s->held = now;
+    s->rt = now->rt;
+}
+
+static void look(struct alerts *s)
+{
+    look_at_documents(s);
+    look_at_snapshot(s, net_wall_ms());
+    for (int i = 0; i < ALERT_CHANNELS; i++)
+        hand_over(s, (enum alert_channel)i);
+    write_mark(s);
 }
 
 static void *alerts_thread(void *arg)
@@ -321,35 +374,75 @@ static void *alerts_thread(void *arg)
     struct alerts *s = arg;
     struct err err;
 
+    take_settings(s, true);
     read_mark(s);
     /* Not at the start, which should be quick. */
     if (!store_fill_minutes(s->g->store, s->mark_ms, &err))
         log_event(LOG_ERROR, "overview.incomplete", "reason", err.text, NULL);
-    if (s->channels == NULL)
-        return NULL;
-    do {
-        look_at_documents(s);
-        look_at_snapshot(s, net_wall_ms());
-        for (int i = 0; i < ALERT_CHANNELS; i++)
-            hand_over(s, (enum alert_channel)i);
-        write_mark(s);
-    } while (pause_for(s, LOOK_MS));
+    while (pause_for(s, LOOK_MS)) {
+        take_settings(s, false);
+        if (s->any)
+            look(s);
+    }
+    alerts_settings_put(s, s->held);
     return NULL;
 }
 
-static bool make_channels(struct alerts *s)
-{
-    bool any = false;
+/* ---- settings ----------------------------------------------------------------------------- */
 
-    for (int i = 0; i < ALERT_CHANNELS; i++)
-        any = any || alert_channel_on(s->g->rt, (enum alert_channel)i);
-    if (!any)
-        return true;
+struct alert_settings *alerts_settings(struct alerts *s)
+{
+    struct alert_settings *x;
+
+    pthread_mutex_lock(&s->lock);
+    x = s->settings;
+    x->uses++;
+    pthread_mutex_unlock(&s->lock);
+    return x;
+}
+
+void alerts_settings_put(struct alerts *s, struct alert_settings *x)
+{
+    unsigned uses;
+
+    if (x == NULL)
+        return;
+    pthread_mutex_lock(&s->lock);
+    uses = --x->uses;
+    pthread_mutex_unlock(&s->lock);
+    if (uses > 0)
+        return;
+    if (!x->borrowed)
+        config_runtime_free(x->rt);
+    free(x);
+}
+
+bool alerts_reload(struct alerts *s, struct config_runtime *rt, struct err *err)
+{
+    struct alert_settings *x = calloc(1, sizeof(*x)), *old;
+
+    if (x == NULL) {
+        config_runtime_free(rt);
+        return FAIL(err, FAIL_LOCAL, 0, "out of memory");
+    }
+    *x = (struct alert_settings) { 1, rt, false };
+    pthread_mutex_lock(&s->lock);
+    old = s->settings;
+    s->settings = x;
+    pthread_cond_signal(&s->stop);
+    pthread_mutex_unlock(&s->lock);
+    alerts_settings_put(s, old);
+    return true;
+}
+
+static bool make_room(struct alerts *s)
+{
     s->channels = calloc(ALERT_CHANNELS, sizeof(*s->channels));
     s->told = calloc(TOLD_MAX, sizeof(*s->told));
-    for (int i = 0; s->channels != NULL && i < ALERT_CHANNELS; i++)
-        s->channels[i].on = alert_channel_on(s->g->rt, (enum alert_channel)i);
-    return s->channels != NULL && s->told != NULL;
+    s->settings = calloc(1, sizeof(*s->settings));
+    if (s->settings != NULL)
+        *s->settings = (struct alert_settings) { 1, s->g->rt, true };
+    return s->channels != NULL && s->told != NULL && s->settings != NULL;
 }
 
 bool alerts_start(struct gateway *g, struct alerts **out, struct err *err)
@@ -366,7 +459,7 @@ bool alerts_start(struct gateway *g, struct alerts **out, struct err *err)
     pthread_cond_init(&s->stop, &attr);
     pthread_condattr_destroy(&attr);
     *out = s;
-    if (!make_channels(s))
+    if (!make_room(s))
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     s->running = pthread_create(&s->thread, NULL, alerts_thread, s) == 0;
     return s->running || FAIL(err, FAIL_LOCAL, 0, "no thread can be started");
@@ -382,6 +475,7 @@ void alerts_stop(struct alerts *s)
     pthread_mutex_unlock(&s->lock);
     if (s->running)
         (void)pthread_join(s->thread, NULL);
+    alerts_settings_put(s, s->settings);
     pthread_cond_destroy(&s->stop);
     pthread_mutex_destroy(&s->lock);
     free(s->channels);

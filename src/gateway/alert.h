@@ -54,12 +54,23 @@ const char *alert_mail(const struct alert_batch *b, const struct config_runtime 
 enum alert_channel { ALERT_WEBHOOK, ALERT_MAIL, ALERT_CHANNELS };
 const char *alert_channel_name(enum alert_channel c);
 bool alert_channel_on(const struct config_runtime *rt, enum alert_channel c);
-MUST_CHECK bool alert_send(struct gateway *g, enum alert_channel c, const struct alert_batch *b,
-                           struct err *err);
+MUST_CHECK bool alert_send(struct gateway *g, const struct config_runtime *rt,
+                           enum alert_channel c, const struct alert_batch *b, struct err *err);
 
 /* alert.c. Starts the thread, which also fills the minutes of the overview. */
 struct alerts;
 bool alerts_start(struct gateway *g, struct alerts **out, struct err *err);
-void alerts_stop(struct alerts *s); /* NULL is fine */
+/* Goes by these settings from the next look on. A channel that is new tells what happens from now on. rt
+ * is taken. */
+MUST_CHECK bool alerts_reload(struct alerts *s, struct config_runtime *rt, struct err *err);
+/* The settings alerts go by: those of the start or of the last reload. Counted. */
+struct alert_settings {
+    unsigned uses; /* under the lock of struct alerts */
+    struct config_runtime *rt;
+    bool borrowed; /* of the start */
+};
+struct alert_settings *alerts_settings(struct alerts *s);
+void alerts_settings_put(struct alerts *s, struct alert_settings *x); /* NULL is fine */
+void alerts_stop(struct alerts *s);                                   /* NULL is fine */
 
 #endif

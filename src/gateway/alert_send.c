@@ -21,11 +21,11 @@ static bool given_up(void *context)
     return atomic_load(&g->stopping);
 }
 
-static bool post(struct gateway *g, const struct alert_batch *b, struct arena *a,
-                 struct err *err)
+static bool post(struct gateway *g, const struct config_runtime *rt,
+                 const struct alert_batch *b, struct arena *a, struct err *err)
 {
-    const struct config_alerts *cfg = &g->rt->alerts;
-    const char *body = alert_json(b, g->rt->runtime.name, net_wall_ms(), a);
+    const struct config_alerts *cfg = &rt->alerts;
+    const char *body = alert_json(b, rt->runtime.name, net_wall_ms(), a);
     const char *headers[] = { "Content-Type: application/json", NULL, NULL };
     char secret[300];
     struct http_reply reply;
@@ -40,7 +40,7 @@ static bool post(struct gateway *g, const struct alert_batch *b, struct arena *a
 
     if (body == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    if (!config_secret_get(g->rt, &cfg->webhook.authorization, secret, sizeof(secret), err))
+    if (!config_secret_get(rt, &cfg->webhook.authorization, secret, sizeof(secret), err))
         return err_context(err, "alerts.webhook.authorization");
     if (secret[0] != '\0')
         headers[1] = arena_printf(a, "Authorization: %s", secret);
@@ -51,11 +51,11 @@ static bool post(struct gateway *g, const struct alert_batch *b, struct arena *a
            FAIL(err, FAIL_PEER, 0, "HTTP status %d", reply.status);
 }
 
-static bool mail(struct gateway *g, const struct alert_batch *b, struct arena *a,
-                 struct err *err)
+static bool mail(struct gateway *g, const struct config_runtime *rt,
+                 const struct alert_batch *b, struct arena *a, struct err *err)
 {
-    const struct config_alerts *cfg = &g->rt->alerts;
-    const char *message = alert_mail(b, g->rt, net_wall_ms(), a);
+    const struct config_alerts *cfg = &rt->alerts;
+    const char *message = alert_mail(b, rt, net_wall_ms(), a);
     char secret[300];
     struct mail_call call = { .server = cfg->mail.server,
                               .user = cfg->mail.user,
@@ -72,17 +72,17 @@ static bool mail(struct gateway *g, const struct alert_batch *b, struct arena *a
 
     if (message == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
-    if (!config_secret_get(g->rt, &cfg->mail.password, secret, sizeof(secret), err))
+    if (!config_secret_get(rt, &cfg->mail.password, secret, sizeof(secret), err))
         return err_context(err, "alerts.mail.password");
     call.message = span_text(message);
     return mail_send(&call, err);
 }
 
-bool alert_send(struct gateway *g, enum alert_channel c, const struct alert_batch *b,
-                struct err *err)
+bool alert_send(struct gateway *g, const struct config_runtime *rt, enum alert_channel c,
+                const struct alert_batch *b, struct err *err)
 {
     struct arena a = { 0 };
-    bool ok = c == ALERT_WEBHOOK ? post(g, b, &a, err) : mail(g, b, &a, err);
+    bool ok = c == ALERT_WEBHOOK ? post(g, rt, b, &a, err) : mail(g, rt, b, &a, err);
 
     arena_free(&a);
     return ok;
@@ -94,6 +94,7 @@ bool gateway_alert_test(struct gateway *g, const char *who, struct arena *a,
 {
     struct alert_batch *b = arena_take(a, sizeof(*b));
     struct alert one = { .kind = ALERT_TEST, .at_ms = net_wall_ms() };
+    struct alert_settings *now;
     const char *text = arena_printf(a, "a test of alerts, asked for by %s", who);
 
     *n = 0;
@@ -101,14 +102,15 @@ bool gateway_alert_test(struct gateway *g, const char *who, struct arena *a,
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
     ALERT_COPY(one.reason, text);
     alert_add(b, &one);
+    now = alerts_settings(g->alerts);
     for (int i = 0; i < ALERT_CHANNELS; i++) {
         enum alert_channel c = (enum alert_channel)i;
         struct err why;
         bool ok;
 
-        if (!alert_channel_on(g->rt, c))
+        if (!alert_channel_on(now->rt, c))
             continue;
-        ok = alert_send(g, c, b, &why);
+        ok = alert_send(g, now->rt, c, b, &why);
         if (ok)
             log_event(LOG_INFO, "alert.sent", "channel", alert_channel_name(c), "who", who,
                       NULL);
@@ -118,6 +120,7 @@ bool gateway_alert_test(struct gateway *g, const char *who, struct arena *a,
         tries[(*n)++] = (struct gateway_alert_try) { alert_channel_name(c), ok,
                                                      ok ? NULL : arena_text(a, why.text) };
     }
+    alerts_settings_put(g->alerts, now);
     return *n > 0 || FAIL(err, FAIL_LOCAL, 409,
                           "nobody would be told: there is neither alerts.webhook nor "
                           "alerts.mail in %s",

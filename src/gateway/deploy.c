@@ -1,7 +1,6 @@
 /* Components: applying, deleting, listing; listeners: pausing, resuming, restarting. Sessions
  * under way keep the snapshot they began with. */
 #include "gateway/gateway_int.h"
-#include "net/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -524,25 +523,6 @@ bool gateway_listener_do(struct gateway *g, const char *name, const char *what, 
                   what);
     ok = ok && gateway_rebuild(g, err);
     pthread_mutex_unlock(&g->apply);
-    return ok;
-}
-
-bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *err)
-{
-    struct config_runtime *rt = config_runtime_load(g->rt->file, ps);
-    bool ok;
-
-    if (rt == NULL)
-        return FAIL(err, FAIL_LOCAL, 422, "'%s' has %zu problems: nothing was changed",
-                    g->rt->file, ps->n);
-    log_setup(rt->log.level, rt->log.format);
-    config_runtime_free(rt);
-    pthread_mutex_lock(&g->apply);
-    ok = gateway_rebuild(g, err);
-    pthread_mutex_unlock(&g->apply);
-    http_forget(); /* connections that were made with what was revoked or replaced */
-    if (ok)
-        log_event(LOG_INFO, "runtime.reloaded", NULL);
     return ok;
 }
 

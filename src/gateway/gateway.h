@@ -18,8 +18,12 @@ MUST_CHECK bool gateway_start(struct config_runtime *rt, struct gateway **out, s
  * threads, closes the store and frees. */
 void gateway_stop(struct gateway *g);
 /* Reads the configuration file and certificates again: what can change without dropping a
- * connection does; a bad file changes nothing. Problems are added to *ps. */
-MUST_CHECK bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *err);
+ * connection does; a bad file changes nothing. Problems are added to *ps. *later: the settings in it
+ * that are others than at the start and count from the next one, "a.b, c.d", in the arena; "": none. */
+MUST_CHECK bool gateway_reload(struct gateway *g, struct config_problems *ps, struct arena *a,
+                               const char **later, struct err *err);
+/* The settings in force, as config_runtime_dump. */
+char *gateway_settings(struct gateway *g);
 
 struct store *gateway_store(struct gateway *g);
 const struct config_runtime *gateway_config(const struct gateway *g);

@@ -32,8 +32,16 @@ bool gateway_admin_tls(struct gateway *g, struct tls **out, struct err *err)
     return true;
 }
 
-bool gateway_reload(struct gateway *g, struct config_problems *ps, struct err *err)
+char *gateway_settings(struct gateway *g)
 {
+    return config_runtime_dump(&g->rt);
+}
+
+bool gateway_reload(struct gateway *g, struct config_problems *ps, struct arena *a,
+                    const char **later, struct err *err)
+{
+    (void)a;
+    *later = "admin.listen";
     if (g->fail_wire != 0)
         config_problem_add(ps, "waybill.yaml", 3, 7, "bad");
     return asked(g, err, "reload", "");

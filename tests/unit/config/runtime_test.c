@@ -31,6 +31,46 @@ static void test_the_example_of_the_design_loads(void **state)
     config_runtime_free(c);
 }
 
+static void expect_changes(const char *was, const char *now, const char *want)
+{
+    static const char *const but[] = { "log", "alerts", NULL };
+    struct config_runtime *x = good_runtime(was), *y = good_runtime(now);
+    struct arena a = { 0 };
+
+    assert_string_equal(config_runtime_changes(x, y, but, &a), want);
+    arena_free(&a);
+    config_runtime_free(x);
+    config_runtime_free(y);
+}
+
+static void test_settings_that_are_others_now_are_named(void **state)
+{
+    (void)state;
+    expect_changes(MINIMAL, MINIMAL, "");
+    expect_changes(MINIMAL, MINIMAL "# a remark\nstore: sqlite\noftp2_server: {credit: 999}\n",
+                   "");
+    expect_changes(MINIMAL, MINIMAL "oftp2_server: {credit: 7, buffer_size: 512}\n",
+                   "oftp2_server.buffer_size, oftp2_server.credit");
+    expect_changes(MINIMAL "oftp2_server: {endpoints: [{port: 1}]}\n",
+                   MINIMAL "oftp2_server: {endpoints: [{port: 1}, {port: 2}]}\n",
+                   "oftp2_server.endpoints");
+    expect_changes(MINIMAL "oftp2_server: {endpoints: [{port: 1}, {port: 2}]}\n",
+                   MINIMAL "oftp2_server: {endpoints: [{port: 1}, {port: 3}]}\n",
+                   "oftp2_server.endpoints");
+    expect_changes(MINIMAL, MINIMAL "as2_server: {endpoints: [{port: 1}]}\n",
+                   "as2_server.endpoints");
+    expect_changes(MINIMAL "as2_server: {endpoints: [{port: 1}]}\n", MINIMAL,
+                   "as2_server.endpoints");
+    expect_changes(
+        MINIMAL, MINIMAL "log: {level: debug}\nalerts: {webhook: {url: \"http://x/\"}}\n", "");
+    expect_changes(MINIMAL,
+                   "runtime: {data_directory: /data, stop_timeout: 3s}\nretention: {settled: "
+                   "{payloads: 3d}}\n",
+                   "runtime.stop_timeout, retention.settled");
+    expect_changes(MINIMAL "admin: {ssl_certificate: a, listen: \"0.0.0.0:1\"}\n", MINIMAL,
+                   "admin.listen, admin.ssl_certificate");
+}
+
 static void test_defaults(void **state)
 {
     struct config_runtime *c = good_runtime(MINIMAL);
@@ -180,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_example_of_the_design_loads),
+        cmocka_unit_test(test_settings_that_are_others_now_are_named),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_what_is_missing_is_named),
         cmocka_unit_test(test_settings_that_contradict_each_other),
