@@ -83,6 +83,17 @@ const EVP_CIPHER *cms_cipher(int nid)
     return c != NULL && CRYPTO_THREAD_run_once(&once, fetch_all) == 1 ? c->fetched : NULL;
 }
 
+int cms_digest_nid(struct span oid)
+{
+    for (size_t i = 0; i < COUNT_OF(digests); i++) {
+        const ASN1_OBJECT *o = OBJ_nid2obj(digests[i].nid);
+
+        if (span_equal(oid, span_of(OBJ_get0_data(o), OBJ_length(o))))
+            return digests[i].nid;
+    }
+    return NID_undef;
+}
+
 const char *cms_algorithm_name(int nid)
 {
     const struct digest *d = find_digest(nid);

@@ -10,6 +10,8 @@
 /* NULL when unknown. */
 const EVP_MD *cms_digest(int nid);
 const EVP_CIPHER *cms_cipher(int nid);
+/* The digest of this object identifier (its content); NID_undef when unknown. */
+int cms_digest_nid(struct span oid);
 /* "sha256", "aes-256-cbc"; "unknown". */
 const char *cms_algorithm_name(int nid);
 /* ecdsa-with-<digest>; NID_undef when there is none. */

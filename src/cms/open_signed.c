@@ -3,6 +3,7 @@
  * carries proves nothing. */
 #include "cms/algorithms.h"
 #include "cms/signature.h"
+#include "cms/usual_signer.h"
 
 enum { DIGESTS_MAX = 9 };
 
@@ -318,12 +319,30 @@ static bool signed_by_known(struct peel *p)
     return p->layer->trusted;
 }
 
+/* The same without libcrypto's structures, where the signer is the usual one. */
+static bool signed_usually(struct peel *p)
+{
+    bool (*allowed)(int) = p->o->digest_allowed != NULL ? p->o->digest_allowed : defaults_allow;
+    struct cms_layer *l = p->layer;
+    struct usual_signer u;
+
+    if (!usual_signer_read(&p->walk, signature_infos(grow_span(&p->walk.tail)), &u) ||
+        !allowed(u.digest))
+        return false;
+    record(p, p->own, u.digest);
+    l->signer = l->digest_n == 0 ? NULL
+                                 : usual_signer_verify(&u, p->o->signers, p->o->signers_n,
+                                                       span_of(l->digest, l->digest_n));
+    l->trusted = l->signer != NULL;
+    return l->trusted;
+}
+
 static bool finish(struct peel *p, struct err *err)
 {
     CMS_ContentInfo *cms;
     bool ok;
 
-    if ((!p->walk.absent || p->detached) && signed_by_known(p))
+    if ((!p->walk.absent || p->detached) && (signed_usually(p) || signed_by_known(p)))
         return true;
     cms = peel_detached(p, grow_span(&p->walk.tail), err);
     ok = cms != NULL && verdict(p, cms, err);

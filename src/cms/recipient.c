@@ -6,10 +6,10 @@
 
 enum { SERIAL_MAX = 64, MODULUS_MAX = 2048 };
 
-bool recipient_is(struct span issuer_and_serial, const X509 *cert)
+static bool is_issuer_and_serial(struct span who, const X509 *cert)
 {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
-    struct span rest = issuer_and_serial, content, name;
+    struct span rest = who, content;
     uint8_t octets[SERIAL_MAX], *end = octets, id;
     const unsigned char *der = NULL;
     size_t der_n = 0;
@@ -18,17 +18,22 @@ bool recipient_is(struct span issuer_and_serial, const X509 *cert)
     if (n <= 0 || n > SERIAL_MAX || !ber_element(&rest, &id, &content) || id != BER_SEQUENCE ||
         X509_NAME_get0_der(X509_get_issuer_name(cert), &der, &der_n) != 1)
         return false;
-    name = span_of(issuer_and_serial.p, issuer_and_serial.n - rest.n);
-    return span_equal(name, span_of(der, der_n)) && i2d_ASN1_INTEGER(serial, &end) == n &&
-           span_equal(rest, span_of(octets, (size_t)n));
+    return span_equal(span_of(who.p, who.n - rest.n), span_of(der, der_n)) &&
+           i2d_ASN1_INTEGER(serial, &end) == n && span_equal(rest, span_of(octets, (size_t)n));
 }
 
-static bool has_identifier(X509 *cert, struct span id)
+static bool is_key_identifier(struct span who, X509 *cert)
 {
     const ASN1_OCTET_STRING *own = X509_get0_subject_key_id(cert);
 
-    return own != NULL &&
-           span_equal(id, span_of(ASN1_STRING_get0_data(own), (size_t)ASN1_STRING_length(own)));
+    return own != NULL && span_equal(who, span_of(ASN1_STRING_get0_data(own),
+                                                  (size_t)ASN1_STRING_length(own)));
+}
+
+bool cms_is_named(uint8_t id, struct span who, X509 *cert)
+{
+    return id == BER_SEQUENCE ? is_issuer_and_serial(who, cert)
+                              : id == BER_CONTEXT && is_key_identifier(who, cert);
 }
 
 /* The key encryption algorithm is rsaEncryption, with NULL or without parameters. */
@@ -47,13 +52,9 @@ static bool is_rsa(struct span algorithm)
 
 static const struct cms_signer *named(const struct peel *p, uint8_t id, struct span who)
 {
-    for (size_t i = 0; i < p->o->keys_n; i++) {
-        const struct cms_signer *k = &p->o->keys[i];
-
-        if (id == BER_SEQUENCE ? recipient_is(who, k->cert)
-                               : id == BER_CONTEXT && has_identifier(k->cert, who))
-            return k;
-    }
+    for (size_t i = 0; i < p->o->keys_n; i++)
+        if (cms_is_named(id, who, p->o->keys[i].cert))
+            return &p->o->keys[i];
     return NULL;
 }
 

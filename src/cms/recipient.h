@@ -12,8 +12,8 @@
 EVP_CIPHER_CTX *recipient_cipher(const struct peel *p, const EVP_CIPHER *cipher,
                                  struct span iv);
 
-/* Whether an IssuerAndSerialNumber (its content: Name, INTEGER) names this certificate, octet by
- * octet. */
-bool recipient_is(struct span issuer_and_serial, const X509 *cert);
+/* Whether a RecipientIdentifier or SignerIdentifier (RFC 5652 6.2.1, 5.3; its first octet and its
+ * content) names this certificate, octet by octet. */
+bool cms_is_named(uint8_t id, struct span who, X509 *cert);
 
 #endif

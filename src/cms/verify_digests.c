@@ -1,6 +1,7 @@
 /* A detached signature over content whose digests are at hand: as2.md 7.5. */
 #include "cms/algorithms.h"
 #include "cms/signature.h"
+#include "cms/usual_signer.h"
 
 struct judge {
     const struct cms_open_options *o;
@@ -28,18 +29,24 @@ static const char *name_of(int nid)
     return cms_digest(nid) != NULL ? cms_algorithm_name(nid) : OBJ_nid2sn(nid);
 }
 
-static void record(struct judge *j, CMS_SignerInfo *si)
+static void record_as(struct judge *j, int nid, struct span signature)
 {
-    const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(si);
-    int nid = signer_digest(si);
     const struct cms_digest *d = find(j, nid);
 
     (void)text_copy(j->layer->algorithm, sizeof(j->layer->algorithm), name_of(nid));
     j->layer->digest_n = d != NULL ? d->n : 0;
     if (d != NULL)
         memcpy(j->layer->digest, d->value, d->n);
-    (void)EVP_Digest(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value),
-                     j->layer->signature, NULL, cms_digest(NID_sha256), NULL);
+    (void)EVP_Digest(signature.p, signature.n, j->layer->signature, NULL,
+                     cms_digest(NID_sha256), NULL);
+}
+
+static void record(struct judge *j, CMS_SignerInfo *si)
+{
+    const ASN1_OCTET_STRING *value = CMS_SignerInfo_get0_signature(si);
+
+    record_as(j, signer_digest(si),
+              span_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)));
 }
 
 static bool defaults_allow(int nid)
@@ -47,15 +54,21 @@ static bool defaults_allow(int nid)
     return cms_digest(nid) != NULL;
 }
 
+static bool allows(const struct judge *j, int nid)
+{
+    bool (*allowed)(int) = j->o->digest_allowed != NULL ? j->o->digest_allowed : defaults_allow;
+
+    return nid != NID_undef && allowed(nid);
+}
+
 /* The digest of the content for this signer. */
 static bool digest_for(const struct judge *j, const CMS_SignerInfo *si, struct span *digest,
                        struct err *err)
 {
-    bool (*allowed)(int) = j->o->digest_allowed != NULL ? j->o->digest_allowed : defaults_allow;
     int nid = signer_digest(si);
     const struct cms_digest *d = find(j, nid);
 
-    if (nid == NID_undef || !allowed(nid))
+    if (!allows(j, nid))
         return REFUSE(err, CMS_POLICY, "signature: the digest %s is not allowed",
                       nid != NID_undef ? name_of(nid) : "(unknown)");
     if (d == NULL)
@@ -166,6 +179,36 @@ static bool judge_all(struct judge *j, struct err *err)
                   j->o->signers_n);
 }
 
+/* The usual signer, by a certificate we know: then there is nothing to judge. */
+static bool judge_usual(struct judge *j, struct span infos)
+{
+    const struct cms_digest *d;
+    struct usual_signer u;
+
+    if (!usual_signer_read(&j->peel->walk, infos, &u) || !allows(j, u.digest))
+        return false;
+    d = find(j, u.digest);
+    j->layer->signer = d == NULL ? NULL
+                                 : usual_signer_verify(&u, j->o->signers, j->o->signers_n,
+                                                       span_of(d->value, d->n));
+    j->layer->trusted = j->layer->signer != NULL;
+    if (j->layer->trusted)
+        record_as(j, u.digest, u.signature);
+    return j->layer->trusted;
+}
+
+/* By libcrypto's structures. */
+static bool judge_any(struct judge *j, struct span infos, struct err *err)
+{
+    bool ok;
+
+    j->cms = peel_detached(j->peel, infos, err);
+    ok = j->cms != NULL && judge_all(j, err);
+    CMS_ContentInfo_free(j->cms);
+    CMS_ContentInfo_free(j->full);
+    return ok;
+}
+
 bool cms_verify_digests(const struct cms_open_options *o, struct span signed_data,
                         const struct cms_digest *d, size_t n, struct cms_layer *layer,
                         size_t *used, struct err *err)
@@ -179,11 +222,11 @@ bool cms_verify_digests(const struct cms_open_options *o, struct span signed_dat
     *layer = (struct cms_layer) { .kind = CMS_SIGNED };
     ok = signature_read(&p, &left, err);
     *used = signed_data.n - left.n;
-    if (ok)
-        j.cms = peel_detached(&p, signature_infos(grow_span(&p.walk.tail)), err);
-    ok = j.cms != NULL && judge_all(&j, err);
-    CMS_ContentInfo_free(j.cms);
-    CMS_ContentInfo_free(j.full);
+    if (ok) {
+        struct span infos = signature_infos(grow_span(&p.walk.tail));
+
+        ok = judge_usual(&j, infos) || judge_any(&j, infos, err);
+    }
     peel_free(&p);
     if (!ok)
         cms_ssl_judge(err);
