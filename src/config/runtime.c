@@ -69,10 +69,15 @@ static uint8_t *read_file(const char *path, size_t *n, struct config_problems *p
 {
     const size_t cap = CONFIG_TEXT_MAX + 1;
     uint8_t *text = malloc(cap);
-    int fd = text == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : 1;
+    int fd = -1;
+    ssize_t got;
 
     *n = 0;
+    if (text != NULL)
+        do {
+            fd = open(path, O_RDONLY | O_CLOEXEC);
+        } while (fd < 0 && errno == EINTR);
+    got = fd < 0 ? -1 : 1;
     while (got > 0 && *n < cap) {
         got = read(fd, text + *n, cap - *n);
         if (got > 0)

@@ -67,7 +67,7 @@ static bool copy_database(struct store *s, int dir, const char *directory, sqlit
     struct conn *from = NULL;
     char path[4096];
     uint64_t sealed = 0;
-    int fd = openat(dir, "waybill.db", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = open_file_at(dir, "waybill.db", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool ok;
 
     if (fd < 0)
@@ -140,10 +140,9 @@ static bool write_manifest(int dir, const struct store_backup *b, struct err *er
                           (json_int_t)b->documents, "files", (json_int_t)b->files, "octets",
                           (json_int_t)b->octets, "sealed_keys", (int)b->sealed_keys);
     char *text = o == NULL ? NULL : json_dumps(o, JSON_INDENT(2));
-    int fd = openat(dir, manifest_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    size_t n = text == NULL ? 0 : strlen(text);
-    bool ok = fd >= 0 && n > 0 && write(fd, text, n) == (ssize_t)n && write(fd, "\n", 1) == 1 &&
-              fsync(fd) == 0 && fsync(dir) == 0;
+    int fd = open_file_at(dir, manifest_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && text != NULL && write_file(fd, span_text(text)) &&
+              write_file(fd, span_text("\n")) && fsync(fd) == 0 && fsync(dir) == 0;
 
     if (!ok)
         FAIL(err, FAIL_LOCAL, 0, "cannot write '%s': %m", manifest_name);
@@ -162,8 +161,9 @@ static bool make_all(struct store *s, int dir, const char *directory, struct sto
     int payload = -1;
     bool ok = copy_database(s, dir, directory, &db, out, err);
 
-    if (ok && (mkdirat(dir, "payload", 0700) != 0 ||
-               (payload = openat(dir, "payload", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0))
+    if (ok &&
+        (mkdirat(dir, "payload", 0700) != 0 ||
+         (payload = open_file_at(dir, "payload", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)) < 0))
         ok = FAIL(err, FAIL_LOCAL, 0, "cannot make '%s/payload': %m", directory);
     ok = ok && copy_payloads(s, db, payload, out, err);
     (void)sqlite3_close(db);
@@ -239,7 +239,8 @@ bool store_restore(const char *backup, const char *data_directory, struct store_
     bool ok =
         store_read_backup(backup, &b, err) && tree_open_empty(data_directory, ours, &to, err);
 
-    if (ok && (from = open(backup, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+    if (ok &&
+        (from = open_file_at(AT_FDCWD, backup, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)) < 0)
         ok = FAIL(err, FAIL_LOCAL, 0, "cannot open '%s': %m", backup);
     t.from = from;
     t.to = to;

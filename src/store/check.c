@@ -165,10 +165,11 @@ static bool open_folders(struct check *k, const char *directory, struct err *err
 {
     struct stat st;
 
-    k->s.dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    k->s.dir_fd = open_file_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (k->s.dir_fd < 0)
         return FAIL(err, FAIL_LOCAL, 0, "cannot open '%s': %m", directory);
-    k->s.payload_fd = openat(k->s.dir_fd, "payload", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    k->s.payload_fd =
+        open_file_at(k->s.dir_fd, "payload", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (k->s.payload_fd < 0 && fstatat(k->s.dir_fd, "waybill.db", &st, 0) != 0)
         return FAIL(err, FAIL_LOCAL, 0, "there is no store in '%s'", directory);
     if (k->s.payload_fd < 0)
@@ -179,7 +180,7 @@ static bool open_folders(struct check *k, const char *directory, struct err *err
 /* While a runtime writes the log it is never what it was a moment ago. */
 static void check_log(struct check *k)
 {
-    int fd = openat(k->s.dir_fd, "lock", O_RDWR | O_CLOEXEC);
+    int fd = open_file_at(k->s.dir_fd, "lock", O_RDWR | O_CLOEXEC, 0);
     struct err err;
 
     k->out->running = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;

@@ -1,5 +1,5 @@
 /* The store key: what private keys in the store are encrypted under lies outside of it. */
-#include "store/store.h"
+#include "store/store_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ bool store_key_read(const char *path, uint8_t key[STORE_KEY_SIZE], bool *found, 
     uint8_t octets[STORE_KEY_SIZE + 1];
     struct stat st;
     /* not blocking: a pipe put there by mistake must not stop the runtime */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open_file_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
     size_t n = 0;
     bool ok = fd >= 0 && fstat(fd, &st) == 0 && read_all(fd, octets, sizeof(octets), &n);
 
@@ -66,7 +66,7 @@ static bool folder_of(const char *path, char *text, size_t cap)
 
 static bool sync_folder(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_file_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     bool ok = fd >= 0 && fsync(fd) == 0;
 
     if (fd >= 0)
@@ -76,8 +76,8 @@ static bool sync_folder(const char *path)
 
 static bool write_new(const char *path, const uint8_t key[STORE_KEY_SIZE])
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), why;
-    bool ok = fd >= 0 && write(fd, key, STORE_KEY_SIZE) == STORE_KEY_SIZE && fsync(fd) == 0;
+    int fd = open_file_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), why;
+    bool ok = fd >= 0 && write_file(fd, span_of(key, STORE_KEY_SIZE)) && fsync(fd) == 0;
 
     why = errno;
     if (fd >= 0 && (close(fd) != 0 || !ok))

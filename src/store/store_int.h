@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 /* ---- batches ---------------------------------------------------------------------------- */
 
@@ -264,6 +265,19 @@ static inline int open_file_at(int dir, const char *path, int flags, mode_t mode
         fd = openat(dir, path, flags, mode);
     } while (fd < 0 && errno == EINTR);
     return fd;
+}
+
+/* All of it, however many calls it takes. */
+static inline bool write_file(int fd, struct span octets)
+{
+    while (octets.n > 0) {
+        ssize_t n = write(fd, octets.p, octets.n);
+
+        if (n < 0 && errno != EINTR)
+            return false;
+        span_skip(&octets, n > 0 ? (size_t)n : 0);
+    }
+    return true;
 }
 
 #endif

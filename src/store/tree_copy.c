@@ -1,6 +1,6 @@
 #include "store/tree_copy.h"
 
-#include "base/span.h"
+#include "store/store_int.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,7 @@ enum { PIECE = 1 << 20, PATH = 200, DEPTH = 3 };
 
 static bool any_in(int fd, const char *const *names, char found[PATH])
 {
-    int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int again = open_file_at(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     DIR *d = again < 0 ? NULL : fdopendir(again);
     const struct dirent *e;
     bool any = false;
@@ -41,7 +41,7 @@ bool tree_open_empty(const char *path, const char *const *names, int *fd, struct
 
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return FAIL(err, FAIL_LOCAL, 422, "cannot make the folder '%s': %m", path);
-    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *fd = open_file_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (*fd < 0)
         return FAIL(err, FAIL_LOCAL, 422, "cannot open the folder '%s': %m", path);
     if (!any_in(*fd, names, found))
@@ -84,16 +84,10 @@ static bool copy_octets(int from, int to)
     ssize_t got = buffer == NULL ? -1 : 1;
 
     while (got > 0) {
-        ssize_t at = 0, n = 0;
-
         got = read(from, buffer, PIECE);
         if (got < 0 && errno == EINTR)
             got = 1;
-        else
-            for (; at < got && n >= 0; at += n > 0 ? n : 0)
-                if ((n = write(to, buffer + at, (size_t)(got - at))) < 0 && errno == EINTR)
-                    n = 0;
-        if (n < 0)
+        else if (got > 0 && !write_file(to, span_of(buffer, (size_t)got)))
             got = -1;
     }
     free(buffer);
@@ -102,7 +96,7 @@ static bool copy_octets(int from, int to)
 
 static bool copy_file(struct tree_copy *t, int from, const char *as, struct err *err)
 {
-    int to = openat(t->to, as, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int to = open_file_at(t->to, as, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool ok = to >= 0 && copy_octets(from, to);
 
     if (!ok)
@@ -132,7 +126,7 @@ static bool place(struct tree_copy *t, const char *path, const char *as, bool mi
     /* Two payloads may share a file. Never write into one that is there: it may be a link. */
     if (faccessat(t->to, as, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return true;
-    from = openat(t->from, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    from = open_file_at(t->from, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (from < 0)
         return (missing && errno == ENOENT) ||
                FAIL(err, FAIL_LOCAL, 0, "cannot open '%s': %m", path);
@@ -159,7 +153,7 @@ bool tree_copy_as(struct tree_copy *t, const char *path, const char *as, struct 
 
 static bool copy_below(struct tree_copy *t, const char *folder, int depth, struct err *err)
 {
-    int fd = openat(t->from, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open_file_at(t->from, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *e;
     bool ok = d != NULL || FAIL(err, FAIL_LOCAL, 0, "cannot read the folder '%s': %m", folder);
