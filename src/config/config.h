@@ -135,9 +135,10 @@ struct config_alerts {
         uint64_t timeout_ms; /* default 30s */
     } webhook;
     struct {
-        const char *server; /* "smtp://mail.example.com:587" */
-        const char *tls;    /* "required" (default), "offered", "never" */
-        const char *user;   /* NULL: none */
+        const char *server;  /* "smtp://mail.example.com:587" */
+        const char *tls;     /* "required" (default), "offered", "never" */
+        const char *ca_file; /* NULL: the system's authorities */
+        const char *user;    /* NULL: none */
         struct config_secret password;
         const char *from;
         const char *const *to; /* ends with NULL */

@@ -64,6 +64,7 @@ static bool mail(struct gateway *g, const struct config_runtime *rt,
                                      : strcmp(cfg->mail.tls, "offered") == 0
                                          ? MAIL_TLS_OFFERED
                                          : MAIL_TLS_REQUIRED,
+                              .ca_file = cfg->mail.ca_file,
                               .from = cfg->mail.from,
                               .to = cfg->mail.to,
                               .timeout_ms = cfg->mail.timeout_ms,

@@ -51,6 +51,10 @@ static bool set_options(CURL *h, struct transfer *t, struct curl_slist *to, char
     SET(CURLOPT_USE_SSL, tls);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_PROXY, "");
+    if (call->ca_file != NULL) {
+        SET(CURLOPT_CAINFO, call->ca_file);
+        SET(CURLOPT_CAPATH, NULL);
+    }
     SET(CURLOPT_MAIL_FROM, call->from);
     SET(CURLOPT_MAIL_RCPT, to);
     SET(CURLOPT_UPLOAD, 1L);
@@ -66,6 +70,24 @@ static bool set_options(CURL *h, struct transfer *t, struct curl_slist *to, char
         SET(CURLOPT_PASSWORD, call->password == NULL ? "" : call->password);
     }
     return ok;
+}
+
+/* Which setting to look at; they are those of alerts.mail, the only one who sends mail. */
+static const char *look_at(CURLcode code)
+{
+    switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "; its certificate must be for this host, and of one of the system's authorities or "
+               "of alerts.mail.ca_file";
+    case CURLE_SSL_CACERT_BADFILE:
+        return "; see alerts.mail.ca_file";
+    case CURLE_LOGIN_DENIED:
+        return "; see alerts.mail.user and alerts.mail.password";
+    case CURLE_USE_SSL_FAILED:
+        return "; it has no STARTTLS, and alerts.mail.tls is required";
+    default:
+        return "";
+    }
 }
 
 bool mail_send(const struct mail_call *call, struct err *err)
@@ -91,8 +113,9 @@ bool mail_send(const struct mail_call *call, struct err *err)
             long status = 0;
 
             (void)curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
-            ok = FAIL(err, FAIL_AGAIN, 0, "%s: %s (last answer of the server: %ld)",
-                      call->server, why[0] != '\0' ? why : curl_easy_strerror(code), status);
+            ok = FAIL(err, FAIL_AGAIN, 0, "%s: %s%s (last answer of the server: %ld)",
+                      call->server, why[0] != '\0' ? why : curl_easy_strerror(code),
+                      look_at(code), status);
         }
     }
     curl_slist_free_all(to);

@@ -11,6 +11,7 @@ struct mail_call {
     const char *server;          /* "smtp://host:port", "smtps://..." */
     const char *user, *password; /* NULL: no log-on */
     enum mail_tls tls;           /* of smtp://; the server's certificate is verified */
+    const char *ca_file;         /* PEM: by these authorities; NULL: the system's */
     const char *from;            /* plain addresses */
     const char *const *to;       /* ends with NULL */
     struct span message;         /* header and body, lines end with CR LF */

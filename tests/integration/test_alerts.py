@@ -4,6 +4,7 @@ import datetime
 import json
 import re
 
+import pytest
 import scene
 import waybill
 from oftp import File
@@ -190,7 +191,8 @@ def test_mail_servers_that_do_not_speak_tls_get_nothing_unless_allowed(gateway):
     with MailServer(user=True) as server:
         g = gateway(**by_mail(server, tls='required', user='me',
                               password='PW'))
-        assert 'mail: failed' in g.cli('alert-test', check=None, json_output=False).stdout
+        said = g.cli('alert-test', check=None, json_output=False).stdout
+        assert re.search(r'mail: failed.*no STARTTLS, and alerts\.mail\.tls is required', said)
         assert not server.mails and not server.logged_on
 
 
@@ -252,6 +254,69 @@ def test_a_reload_names_what_counts_from_the_next_start_only(gateway):
     g.wait_log(r'runtime\.reload\.later .*oftp2_server\.credit', 2)
     g.signal(1)
     g.wait_log(r'runtime\.reload\.later .*oftp2_server\.credit', 3)
+
+
+# ---- TLS and log-on of mail -----------------------------------------------------------------
+
+def alert_test(g):
+    """What `waybill alert-test` says of mail."""
+    said = g.cli('alert-test', check=None, json_output=False)
+    return said if isinstance(said, str) else said.stdout
+
+
+@pytest.mark.parametrize('first', ['later', 'first'])
+def test_a_mail_goes_by_tls_after_log_on(gateway, authority, first):
+    """STARTTLS, or TLS from the first octet; nothing but the question for it crosses the network readable."""
+    with MailServer(user='me', password='p w:"$', certificate=authority.issue('mail'), tls=first) as server:
+        g = gateway(**by_mail(server, tls='required', user='me', password={'secret': 'mail'},
+                              ca_file=str(authority.cert)), env={'WAYBILL_SECRET_MAIL': 'p w:"$'})
+        d = fail_one(Relation(g, steps=FAILS))
+        mail, = waybill.wait_until(lambda: server.mails, 60, 'the mail')
+        assert f'document {d["id"]}' in mail.text and mail.to[0] == b'<edi@example.com>'
+        assert server.logged_on[0] == [b'me', b'p w:"$']
+        clear = {w for w in server.words if w.endswith('clear')}
+        assert clear == (set() if first == 'first' else {'EHLO in the clear', 'STARTTLS in the clear'})
+        assert not server.problems
+        assert 'mail: taken' in alert_test(g)
+
+
+@pytest.mark.parametrize('wrong, why', [
+    ('authority', r'certificate.*alerts\.mail\.ca_file'), ('name', r'127\.0\.0\.1.* must be for this host'),
+    ('expired', r'certificate.*expired'), ('none given', r'certificate.*alerts\.mail\.ca_file'),
+    ('file', r'no-such-file.*see alerts\.mail\.ca_file')])
+def test_a_mail_server_whose_certificate_is_not_good_gets_nothing(gateway, authority, tmp_path, wrong, why):
+    other = waybill.Authority(tmp_path / 'other')
+    certificate = (authority.expired('mail') if wrong == 'expired' else
+                   authority.issue('mail', names=['mail.example.com'], addresses=['192.0.2.1']) if wrong == 'name' else
+                   authority.issue('mail'))
+    file = {'authority': other.cert, 'none given': None, 'file': tmp_path / 'no-such-file.pem'}.get(wrong, authority.cert)
+    with MailServer(user='me', password='PW', certificate=certificate) as server:
+        g = gateway(**by_mail(server, tls='required', user='me', password='PW',
+                              **({'ca_file': str(file)} if file else {})))
+        said = alert_test(g)
+        assert 'mail: failed' in said and re.search(why, said, re.S | re.I), said
+        g.wait_log(r'alert\.failed .*channel=mail')
+        assert not server.mails and not server.logged_on
+        assert {w for w in server.words if not w.endswith('clear')} == set()
+
+
+def test_a_wrong_password_of_the_mail_server_is_told_as_such(gateway, authority):
+    with MailServer(user='me', password='RIGHT', certificate=authority.issue('mail')) as server:
+        g = gateway(**by_mail(server, tls='required', user='me', password='WRONG', ca_file=str(authority.cert)))
+        said = alert_test(g)
+        assert re.search(r'mail: failed.*see alerts\.mail\.user.*535', said) and 'WRONG' not in said, said
+        assert server.logged_on == [[b'me', b'WRONG']] and not server.mails
+        assert 'WRONG' not in g.log()
+        g.config['alerts']['mail']['password'] = 'RIGHT'
+        g.write_config()
+        post(g, '/api/v1/reload')
+        assert 'mail: taken' in alert_test(g)
+
+
+def test_a_mail_server_that_takes_nobody_without_log_on_is_told_as_such(gateway, authority):
+    with MailServer({b'MAIL': b'530 5.7.0 log on first'}, certificate=authority.issue('mail')) as server:
+        g = gateway(**by_mail(server, tls='required', ca_file=str(authority.cert)))
+        assert re.search(r'mail: failed.*530', alert_test(g)) and not server.mails
 
 
 def test_bad_settings_are_refused_with_their_place(tmp_path):

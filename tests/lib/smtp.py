@@ -1,9 +1,10 @@
-"""A small mail server, which takes what it is given."""
+"""A small mail server, which takes what it is given: in the clear, after STARTTLS, or by TLS."""
 
 import base64
 import email
 import email.policy
 import socket
+import ssl
 import threading
 
 
@@ -15,14 +16,21 @@ class Mail:
 
 
 class MailServer:
-    """answers: {b'RCPT': b'550 no'} refuses; else everything is taken. mails: what came."""
+    """answers: {b'RCPT': b'550 no'} refuses; else everything is taken. mails: what came. certificate: of a
+    waybill.Certificate, for STARTTLS, or with tls='first' for TLS from the first octet. password: what AUTH
+    must have; None: any is good. words: what clients said, without log-ons."""
 
-    def __init__(self, answers=None, user=None, password=None):
+    def __init__(self, answers=None, user=None, password=None, certificate=None, tls='later'):
         self.answers, self.mails, self.problems = answers or {}, [], []
         self.user, self.password = user, password
-        self.logged_on = []
+        self.logged_on, self.words = [], []
+        self.context, self.first = None, tls == 'first'
+        if certificate:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(certificate.cert, certificate.key)
         self.listening = socket.create_server(('127.0.0.1', 0))
-        self.url = f'smtp://127.0.0.1:{self.listening.getsockname()[1]}'
+        self.port = self.listening.getsockname()[1]
+        self.url = f'smtp{"s" if self.first else ""}://127.0.0.1:{self.port}'
 
     def __enter__(self):
         threading.Thread(target=self._accept, daemon=True).start()
@@ -40,46 +48,68 @@ class MailServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
-        with connection, connection.makefile('rwb') as f:
-            try:
-                self._talk(f)
-            except (OSError, ValueError) as e:
-                self.problems.append(e)
+        try:
+            with connection:
+                if self.first:
+                    connection = self.context.wrap_socket(connection, server_side=True)
+                self._talk(connection)
+        except (OSError, ValueError) as e:
+            self.problems.append(e)
 
-    def _talk(self, f):
+    def _log_on(self, say, f, line):
+        words = line.split()
+        if words[1].upper() != b'PLAIN':
+            return say(b'504 no such mechanism')
+        if len(words) == 2:
+            say(b'334 ')
+            words.append(f.readline())
+        who = base64.b64decode(words[2]).split(b'\0')[1:]
+        self.logged_on.append(who)
+        if self.password is not None and who != [self.user.encode(), self.password.encode()]:
+            return say(b'535 5.7.8 wrong name or password')
+        return say(b'235 welcome')
+
+    def _talk(self, connection):
+        """Until QUIT, or STARTTLS: then the same again by TLS."""
         def say(line):
             f.write(line + b'\r\n')
             f.flush()
 
-        sender, to = None, []
-        say(b'220 test')
-        while line := f.readline():
-            assert line.endswith(b'\r\n'), line
-            word = line[:4].upper()
-            if word in self.answers:
-                say(self.answers[word])
-            elif word == b'EHLO':
-                say(b'250-test')
-                say(b'250 AUTH PLAIN' if self.user else b'250 8BITMIME')
-            elif word == b'AUTH':
-                self.logged_on.append(base64.b64decode(line.split()[-1]).split(b'\0')[1:])
-                say(b'235 welcome')
-            elif word == b'MAIL':
-                sender, to = line.split(b':', 1)[1].strip(), []
-                say(b'250 yes')
-            elif word == b'RCPT':
-                to.append(line.split(b':', 1)[1].strip())
-                say(b'250 yes')
-            elif word == b'DATA':
-                say(b'354 go on')
-                octets = b''
-                while (line := f.readline()) != b'.\r\n':
-                    assert line.endswith(b'\r\n') and len(line) <= 1000, line
-                    octets += line[1:] if line.startswith(b'.') else line
-                self.mails.append(Mail(sender, to, octets))
-                say(b'250 taken')
-            elif word == b'QUIT':
-                say(b'221 bye')
-                return
-            else:
-                say(b'502 what')
+        sender, to, safe = None, [], isinstance(connection, ssl.SSLSocket)
+        with connection, connection.makefile('rwb') as f:
+            if self.first or not safe:
+                say(b'220 test')
+            while line := f.readline():
+                assert line.endswith(b'\r\n'), line
+                word = line[:4].upper()
+                self.words.append(line.split()[0].upper().decode() + ('' if safe else ' in the clear'))
+                if word in self.answers:
+                    say(self.answers[word])
+                elif word == b'EHLO':
+                    say(b'250-test')
+                    if self.context and not safe:
+                        say(b'250-STARTTLS')
+                    say(b'250 AUTH PLAIN' if self.user else b'250 8BITMIME')
+                elif word == b'STAR' and self.context and not safe:
+                    say(b'220 go on')
+                    return self._talk(self.context.wrap_socket(connection, server_side=True))
+                elif word == b'AUTH':
+                    self._log_on(say, f, line)
+                elif word == b'MAIL':
+                    sender, to = line.split(b':', 1)[1].strip(), []
+                    say(b'250 yes')
+                elif word == b'RCPT':
+                    to.append(line.split(b':', 1)[1].strip())
+                    say(b'250 yes')
+                elif word == b'DATA':
+                    say(b'354 go on')
+                    octets = b''
+                    while (line := f.readline()) != b'.\r\n':
+                        assert line.endswith(b'\r\n') and len(line) <= 1000, line
+                        octets += line[1:] if line.startswith(b'.') else line
+                    self.mails.append(Mail(sender, to, octets))
+                    say(b'250 taken')
+                elif word == b'QUIT':
+                    return say(b'221 bye')
+                else:
+                    say(b'502 what')
