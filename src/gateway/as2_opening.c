@@ -383,6 +383,8 @@ static void plan_refused(struct as2_in *in, struct store_batch *b, bool stored, 
 {
     if (in->d.opened.kind == PAYLOAD_FILE) /* of a commit that came too late */
         payload_remove(in->g->store, &in->d.opened);
+    payload_writer_free(in->opened); /* what came out of it is gone before anybody is told */
+    in->opened = NULL;
     in->d.opened = (struct payload_ref) { 0 };
     in->d.size = 0;
     in->d.state = DOC_REFUSED;
