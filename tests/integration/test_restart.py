@@ -364,8 +364,9 @@ def test_a_damaged_record_index_ends_the_session_and_says_so(plant, damage):
                        'a record too short': octets[:-1] + b'\x08',
                        'one missing': octets[:-4]}[damage])
     with r.call() as me:
-        with pytest.raises(oftp.Closed):
+        with pytest.raises(oftp.Ended) as ended:
             me.run()
+        assert ended.value.reason == 8
     r.log(f'session.end.*record index of document {number} does not fit its payload')
     d = scene.wait_document(plant, number, 'sealed')
     assert scene.events(d)[-1] == 'interrupted'

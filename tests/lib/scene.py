@@ -81,6 +81,8 @@ def wait_document(gateway, number, *states, timeout=20):
     try:
         return waybill.wait_until(there, timeout, f'document {number} to be {states}')
     except AssertionError as e:
+        if not last:
+            raise
         d = last[-1]
         raise AssertionError(f'{e}; it is {d["state"]}: {d["reason"]}\n{d["events"]}\n'
                              f'{d["jobs"]}') from None
