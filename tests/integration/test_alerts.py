@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+import time
 
 import pytest
 import scene
@@ -65,6 +66,7 @@ def test_a_flood_of_failures_is_told_together_with_a_count(gateway):
     with Web(200) as web:
         g = gateway(**by_webhook(web, gather='2s'))
         r = Relation(g, steps=FAILS)
+        begin = time.monotonic()
         with r.call() as me:
             for n in range(60):
                 me.send_file(File(b'x', dsn=f'BAD{n}'))
@@ -72,7 +74,8 @@ def test_a_flood_of_failures_is_told_together_with_a_count(gateway):
         r.wait_document('failed', count=60, limit=100)
         waybill.wait_until(lambda: sum(json.loads(b)['count'] for _, _, _, b in
                                        list(web.requests)) == 60, 30, '60 alerts')
-        assert len(web.requests) < 40       # 60 are told in a few, unless the machine is very slow
+        # one in two seconds, however long the machine took for the failures
+        assert len(web.requests) <= (time.monotonic() - begin) / 2 + 1
         assert all(len(json.loads(b)['alerts']) <= 30 for _, _, _, b in web.requests)
 
 
