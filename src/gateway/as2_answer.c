@@ -183,8 +183,7 @@ const char *as2_mdn_url(const struct document *d)
     return url[0] != '\0' ? url : NULL;
 }
 
-static struct job mdn_job(struct gateway *g, const struct document *d, int64_t receipt_id,
-                          int64_t now_ms)
+static struct job mdn_job(struct gateway *g, const struct document *d, int64_t receipt_id)
 {
     return (struct job) { .id = store_next_id(g->store),
                           .kind = JOB_MDN,
@@ -192,7 +191,7 @@ static struct job mdn_job(struct gateway *g, const struct document *d, int64_t r
                           .receipt_id = receipt_id,
                           .own = d->to,
                           .peer = d->from,
-                          .not_before_ms = now_ms };
+                          .not_before_ms = JOB_AT_ONCE };
 }
 
 bool as2_answer_plan(struct gateway *g, struct store_batch *b, const struct snapshot *sn,
@@ -228,7 +227,7 @@ bool as2_answer_plan(struct gateway *g, struct store_batch *b, const struct snap
     store_put_receipt(b, &rc);
     store_set_prop(b, d->id, "as2.disposition", as2_fault_disposition(fault));
     if (async && as2_mdn_url(d) != NULL) {
-        struct job j = mdn_job(g, d, rc.id, now_ms);
+        struct job j = mdn_job(g, d, rc.id);
 
         store_put_job(b, &j);
     } else if (async) {
@@ -280,7 +279,7 @@ bool as2_answer_again(struct gateway *g, const struct document *d, int64_t recei
 {
     struct arena a = { 0 };
     struct store_batch *b = store_batch_new();
-    struct job *jobs = NULL, j = mdn_job(g, d, receipt_id, net_wall_ms());
+    struct job *jobs = NULL, j = mdn_job(g, d, receipt_id);
     size_t n = 0;
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 

@@ -374,7 +374,7 @@ static bool commit(struct gateway *g, const struct job *j, const struct sealing 
                         .document_id = d->id,
                         .own = d->own,
                         .peer = d->peer,
-                        .not_before_ms = now };
+                        .not_before_ms = JOB_AT_ONCE };
     bool ok = (b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory")) &&
               payload_finish(w, b, &d->raw, err);
 

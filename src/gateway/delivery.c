@@ -53,7 +53,7 @@ void delivery_plan(struct gateway *g, struct store_batch *b, const struct listen
     struct job j = { .id = store_next_id(g->store),
                      .kind = JOB_PROCESS,
                      .document_id = d->id,
-                     .not_before_ms = now_ms };
+                     .not_before_ms = JOB_AT_ONCE };
     struct arena a = { 0 };
     struct err err = { 0 };
     bool at_once = without_steps(l);

@@ -89,7 +89,7 @@ static void response_plan(struct gateway *g, struct store_batch *b, const struct
                      .receipt_id = rc.id,
                      .own = d->own,
                      .peer = d->peer,
-                     .not_before_ms = now_ms };
+                     .not_before_ms = JOB_AT_ONCE };
 
     response_for(d, reason, text, &r);
     if (reason != 0 && level <= OFTP_13) {
@@ -159,7 +159,7 @@ bool receipt_pass_back(struct gateway *g, struct store_batch *b, const struct do
                      .document_id = d->id,
                      .own = d->own,
                      .peer = d->peer,
-                     .not_before_ms = now_ms };
+                     .not_before_ms = JOB_AT_ONCE };
     bool ok = octets != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     if (ok && (ok = receipt_response(theirs, &r, err))) {

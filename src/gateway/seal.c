@@ -126,7 +126,7 @@ static bool commit_sealed(struct gateway *g, const struct job *j, struct documen
                         .document_id = d->id,
                         .own = d->own,
                         .peer = d->peer,
-                        .not_before_ms = now };
+                        .not_before_ms = JOB_AT_ONCE };
     bool ok = b != NULL && (w == NULL || payload_finish(w, b, &d->raw, err));
 
     if (ok) {

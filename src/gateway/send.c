@@ -377,7 +377,7 @@ static bool commit(struct gateway_outgoing *o, struct err *err)
                      .document_id = d->id,
                      .own = d->own,
                      .peer = d->peer,
-                     .not_before_ms = now };
+                     .not_before_ms = JOB_AT_ONCE };
     bool ok = b != NULL || FAIL(err, FAIL_LOCAL, 0, "out of memory");
 
     if (ok && o->index != NULL)

@@ -248,10 +248,14 @@ void store_trim_seen(struct store_batch *b, const char *prefix, uint32_t keep)
 
 void store_put_job(struct store_batch *b, const struct job *j)
 {
-    struct job *c = &add(b, CHANGE_JOB, j->id)->u.job.job;
+    struct change *ch = add(b, CHANGE_JOB, j->id);
+    struct job *c = &ch->u.job.job;
 
     b->has_jobs = true;
     *c = *j;
+    ch->u.job.at_once = j->not_before_ms == JOB_AT_ONCE;
+    if (ch->u.job.at_once)
+        c->not_before_ms = store_clock_ms();
     c->own = copy(b, j->own);
     c->peer = copy(b, j->peer);
     c->last_error = copy(b, j->last_error);

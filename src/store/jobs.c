@@ -221,14 +221,15 @@ static struct open_job *find(struct job_index *ix, int64_t id)
     return n != NULL && n->id == id ? job_of(n, offsetof(struct open_job, by_id)) : NULL;
 }
 
-static struct open_job *make(struct job_index *ix, const struct job *j)
+static struct open_job *make(struct job_index *ix, const struct job *j, bool at_once)
 {
     struct open_job *open = calloc(1, sizeof(*open));
 
     if (open == NULL || (unsigned)j->kind >= JOB_KINDS)
         goto out;
     open->by_id.id = open->by_due.id = open->by_ready.id = j->id;
-    open->not_before_ms = steady_time(&ix->clock, j->not_before_ms);
+    open->not_before_ms =
+        at_once ? steady_past(&ix->clock) : steady_time(&ix->clock, j->not_before_ms);
     open->since_ms = store_clock_ms();
     open->step = j->step;
     open->group = group_of(ix, j->kind, j->own, j->peer);
@@ -268,7 +269,7 @@ bool job_index_prepare(struct job_index *ix, struct change *ch, struct err *err)
 {
     pthread_mutex_lock(&ix->lock);
     free(ch->u.job.open); /* of a commit that failed before */
-    ch->u.job.open = make(ix, &ch->u.job.job);
+    ch->u.job.open = make(ix, &ch->u.job.job, ch->u.job.at_once);
     pthread_mutex_unlock(&ix->lock);
     if (ch->u.job.open == NULL)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out: a job was not stored");
@@ -331,7 +332,7 @@ bool job_index_load(struct job_index *ix, struct conn *c, struct err *err)
          * says of when to try again. */
         if (last > now)
             row.not_before_ms -= last - now;
-        j = make(ix, &row);
+        j = make(ix, &row, false);
         ok = j != NULL;
         if (ok && col_int(&q, 5) != 0)
             j->since_ms = col_int(&q, 5);

@@ -73,6 +73,12 @@ int64_t steady_set_ms(struct steady *s)
     return s->known[s->now].set_ms;
 }
 
+int64_t steady_past(struct steady *s)
+{
+    (void)steady_set_ms(s);
+    return s->known[s->now].seen_ms + s->first_ms - JUMP_MS;
+}
+
 int64_t steady_time(struct steady *s, int64_t wall_ms)
 {
     int64_t best, now_ms;

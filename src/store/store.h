@@ -105,6 +105,9 @@ enum job_kind {
     JOB_MDN,  /* the same, for an asynchronous MDN of ours */
 };
 
+/* For not_before_ms of a job that waits for nothing: due whatever the clock shows when it is stored. */
+#define JOB_AT_ONCE INT64_MIN
+
 struct job {
     int64_t id;
     enum job_kind kind;

@@ -95,6 +95,7 @@ struct change {
         } seen;
         struct job_change {
             struct job job;
+            bool at_once;
             struct open_job *open; /* made before the commit, so that nothing fails after it */
         } job;
         struct execution execution;
@@ -181,6 +182,8 @@ int64_t steady_set_ms(struct steady *s);
 /* A time of the wall clock by the steady one. It may have been read just before the clock was set:
  * of what it can mean it is what is nearest. */
 int64_t steady_time(struct steady *s, int64_t wall_ms);
+/* One that is over, whenever the wall clock is asked after this. */
+int64_t steady_past(struct steady *s);
 
 /* ---- parts ------------------------------------------------------------------------------- */
 

@@ -50,6 +50,24 @@ static int64_t next_due(struct fixture *f, unsigned kinds, int64_t now_ms)
     return in_ms;
 }
 
+/* A time that was read while the clock was set to something that the store has not seen would be one of
+ * another day. */
+static void a_job_that_waits_for_nothing_is_due_whatever_the_clock_shows(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now = store_clock_ms();
+    struct job got;
+
+    put_job(f, (struct job) { .id = 1, .kind = JOB_OPEN, .not_before_ms = now + 86400000 });
+    put_job(f, (struct job) { .id = 2, .kind = JOB_OPEN, .not_before_ms = JOB_AT_ONCE });
+    assert_int_equal(next_due(f, BIT(JOB_OPEN), now), 0);
+    assert_int_equal(take(f, BIT(JOB_OPEN), NULL, NULL, 0, now, &got), 2);
+    assert_in_range(got.not_before_ms, now, store_clock_ms());
+    assert_int_equal(take_any(f, BIT(JOB_OPEN), now), 0);
+    fixture_reopen(f);
+    assert_int_equal(take_any(f, BIT(JOB_OPEN), store_clock_ms()), 2);
+}
+
 static void every_field_of_a_job_comes_back(void **state)
 {
     struct fixture *f = *state;
@@ -391,6 +409,7 @@ static void a_tree_keeps_its_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        STORE_TEST(a_job_that_waits_for_nothing_is_due_whatever_the_clock_shows),
         STORE_TEST(every_field_of_a_job_comes_back),
         STORE_TEST(the_oldest_due_job_of_the_kinds_is_taken_once),
         STORE_TEST(a_job_is_not_taken_before_its_time),
