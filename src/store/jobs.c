@@ -212,6 +212,13 @@ void job_index_ages(struct job_index *ix, struct store_counts *out)
     pthread_mutex_unlock(&ix->lock);
 }
 
+void job_index_look(struct job_index *ix)
+{
+    pthread_mutex_lock(&ix->lock);
+    (void)steady_set_ms(&ix->clock);
+    pthread_mutex_unlock(&ix->lock);
+}
+
 /* ---- changes ---------------------------------------------------------------------------- */
 
 static struct open_job *find(struct job_index *ix, int64_t id)

@@ -415,6 +415,8 @@ bool store_commit(struct store *s, struct store_batch *b, struct err *err)
         return FAIL(err, FAIL_LOCAL, 0, "memory is out: nothing was stored");
     if (b->first == NULL)
         return true;
+    if (b->has_jobs)
+        job_index_look(s->jobs);
     return wait_for(s->line, &r);
 }
 
@@ -444,6 +446,8 @@ void store_commit_soon(struct store *s, struct store_batch *b,
         .b = b, .begun_us = now_us(), .unattended = true, .failed = failed, .context = context
     };
     r->err = &r->own_err;
+    if (b->has_jobs)
+        job_index_look(s->jobs);
     pthread_mutex_lock(&line->lock);
     first = line->soon == NULL;
     if (first) {

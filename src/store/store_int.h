@@ -214,6 +214,8 @@ MUST_CHECK bool job_index_load(struct job_index *ix, struct conn *c, struct err 
 MUST_CHECK bool job_index_prepare(struct job_index *ix, struct change *ch, struct err *err);
 /* After the commit: done true puts and ends the batch's jobs; false drops what was prepared. */
 void job_index_settle(struct job_index *ix, struct store_batch *b, bool done);
+/* The clock as it is set now: times in a batch that waits for its turn were read by it. */
+void job_index_look(struct job_index *ix);
 /* Fills .jobs. */
 void job_index_ages(struct job_index *ix, struct store_counts *out);
 /* Wakes those who wait for jobs. */
