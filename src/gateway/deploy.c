@@ -376,6 +376,22 @@ bool gateway_apply(struct gateway *g, struct span yaml, const char *file, bool d
 
 /* ---- delete ------------------------------------------------------------------------------ */
 
+/* The first problem says what would be wrong without it; not what to do about that. */
+static bool still_needed(const char *kind, const char *name, const struct config_problems *ps,
+                         struct err *err)
+{
+    const char *text = ps->first->text, *end = strstr(text, ", which does not exist");
+    size_t n = end != NULL ? (size_t)(end - text) : strlen(text);
+    char more[60] = "";
+
+    if (ps->n > 1)
+        (void)snprintf(more, sizeof(more), ", and %zu more %s", ps->n - 1,
+                       ps->n == 2 ? "place refers to it" : "places refer to it");
+    return FAIL(err, FAIL_LOCAL, 409,
+                "%s '%s' is still needed: %.*s%s; change or delete that first", kind, name,
+                (int)n, text, more);
+}
+
 static bool delete_checked(struct gateway *g, const struct snapshot *sn, const char *kind,
                            const char *name, const char *who, struct err *err)
 {
@@ -395,8 +411,7 @@ static bool delete_checked(struct gateway *g, const struct snapshot *sn, const c
     if (ok && n == sn->components_n)
         ok = FAIL(err, FAIL_LOCAL, 404, "no %s '%s' is deployed", kind, name);
     if (ok && !config_check(strcmp(kind, "certificate") == 0 ? g->rt : NULL, rest, n, &ps))
-        ok = FAIL(err, FAIL_LOCAL, 409, "%s '%s' is still needed: %s", kind, name,
-                  ps.first->text);
+        ok = still_needed(kind, name, &ps, err);
     if (ok) {
         store_drop_deployment(b, kind, name);
         store_add_audit(b, net_wall_ms(), who, arena_printf(&a, "delete %s %s", kind, name));

@@ -111,11 +111,13 @@ bool mail_send(const struct mail_call *call, struct err *err)
         code = curl_easy_perform(h);
         if (code != CURLE_OK) {
             long status = 0;
+            char last[60];
 
             (void)curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
-            ok = FAIL(err, FAIL_AGAIN, 0, "%s: %s%s (last answer of the server: %ld)",
-                      call->server, why[0] != '\0' ? why : curl_easy_strerror(code),
-                      look_at(code), status);
+            (void)snprintf(last, sizeof(last), " (last answer of the server: %ld)", status);
+            ok = FAIL(err, FAIL_AGAIN, 0, "%s: %s%s%s", call->server,
+                      why[0] != '\0' ? why : curl_easy_strerror(code), look_at(code),
+                      status != 0 ? last : "");
         }
     }
     curl_slist_free_all(to);

@@ -112,6 +112,12 @@ test('what was applied meanwhile is not overwritten without a question', async (
   await dialog.getByText(/version 4 was saved by token:/).waitFor();
   await dialog.locator('.removed').getByText('theirs-again.example').waitFor();
   await t.allNamed();
+  await t.page.setViewportSize({ width: 390, height: 800 });
+  for (const b of await dialog.getByRole('button').all()) {
+    const { x, width } = await b.boundingBox();
+    assert.ok(x >= 0 && x + width <= 390, `${await b.textContent()} can be pressed on a phone: ${x} + ${width}`);
+  }
+  await t.page.setViewportSize({ width: 1280, height: 900 });
   await confirm(t, 'Drop mine, take theirs');
   await t.text('version 4').first().waitFor();
   await t.until(async () => (await setting(t, 'oftp2.host', 'host').inputValue()) === 'theirs-again.example', 'theirs');

@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+import socket
 import time
 
 import pytest
@@ -314,6 +315,16 @@ def test_a_wrong_password_of_the_mail_server_is_told_as_such(gateway, authority)
         g.write_config()
         post(g, '/api/v1/reload')
         assert 'mail: taken' in alert_test(g)
+
+
+def test_a_mail_server_that_is_not_there_is_told_as_such(gateway):
+    with socket.socket() as nobody:
+        nobody.bind(('127.0.0.1', 0))       # listens to nobody
+        server = MailServer()
+        server.url = f'smtp://127.0.0.1:{nobody.getsockname()[1]}'
+        said = alert_test(gateway(**by_mail(server)))
+        server.listening.close()
+    assert 'mail: failed' in said and 'connect' in said and 'last answer' not in said, said
 
 
 def test_a_mail_server_that_takes_nobody_without_log_on_is_told_as_such(gateway, authority):

@@ -228,6 +228,23 @@ def test_what_is_put_is_that_component_alone(plant):
     assert 'alone' not in names and 'other' not in names
 
 
+def test_what_is_still_needed_says_by_whom(plant):
+    party = {'from': {'partner': 'needed'}, 'to': {'odette_id': 'O0013NEEDEDTO', 'password': 'PW'}}
+    process = {'start': {'listen': 'oftp2-server', 'operation': party}}
+    text = partner('needed') + '---\n' + waybill.to_yaml({'process': 'needs-it', **process})
+    assert plant.request('POST', '/api/v1/components', text)[0] == 200
+    answer = plant.cli('delete', 'partner', 'needed', check=None, json_output=False)
+    assert answer.returncode == 1 and answer.stderr.rstrip() == (
+        "waybill: partner 'needed' is still needed: process needs-it: 'partner' names the partner 'needed'; "
+        'change or delete that first'), answer
+    again = waybill.to_yaml({'process': 'needs-it-too', **process})
+    assert plant.request('POST', '/api/v1/components', again)[0] == 200
+    status, octets = plant.request('DELETE', '/api/v1/components/partner/needed')
+    assert status == 409 and ', and 1 more place refers to it; change or delete' in json.loads(octets)['error']
+    for kind, name in ('process', 'needs-it'), ('process', 'needs-it-too'), ('partner', 'needed'):
+        assert plant.request('DELETE', f'/api/v1/components/{kind}/{name}')[0] == 200
+
+
 def test_of_many_who_saw_one_version_one_saves(plant):
     """The look at the version and the change are one: nobody comes in between."""
     path = '/api/v1/components/partner/crowd'

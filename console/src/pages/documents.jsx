@@ -233,7 +233,7 @@ function Filters({ query }) {
       </div>
       {more && (
         <div class="filters" id="more-filters">
-          <SelectField label="Receipt" value={query.held} onValue={set('held')} options={[['', 'any'], ['true', 'waits to be released']]} />
+          <SelectField label="Receipt" value={query.held} onValue={set('held')} options={[['', 'any'], ['true', 'to release']]} />
           <Text name="listener" label="Listener" query={query} known={names.listener} />
           <Text name="name" label="Name (SFIDDSN)" query={query} />
           <Text name="file_name_prefix" label="File name begins" query={query} />
