@@ -55,4 +55,7 @@ test('settings in force are shown to admins, and read again', async (t) => {
   await t.page.locator('.facts').getByText('plant-7').waitFor();
   await t.button('Read settings and certificates again').click();
   await t.told('were read again');
+  await t.page.route('**/api/v1/reload', (route) => route.fulfill({ json: { reloaded: true, later: 'admin.listen' } }));
+  await t.button('Read settings and certificates again').click();
+  await t.told('counting from the next start: admin.listen');
 });

@@ -3,7 +3,7 @@ import './settings.css';
 import { get, post } from '../lib/api.js';
 import { usePoll, useTitle } from '../lib/hooks.js';
 import { may } from '../lib/session.js';
-import { attempt, Button, Copy, ErrorBox, Facts, Link, Loading, Note, PageHead, Panel } from '../ui/basic.jsx';
+import { attempt, Button, Copy, ErrorBox, Facts, Link, Loading, Note, PageHead, Panel, tell } from '../ui/basic.jsx';
 
 /* Comments are soft, names of settings stand out. */
 function Yaml({ text }) {
@@ -38,6 +38,7 @@ function Settings() {
 
   async function reload() {
     const done = await attempt(() => post('/api/v1/reload'), 'Settings and certificates were read again.');
+    if (done?.later) tell('work', `Changed, and counting from the next start: ${done.later}`);
     if (done) settings.refresh();
   }
   return (
