@@ -82,8 +82,10 @@ def oftp2(page, size):
             ram = x['directory'].startswith('/dev/shm')
             what = f'OFTP2 {size}{" over TLS" if tls else ""}, payloads ' + (
                 'in memory' if ram else 'on disk')
-            page.add(what, f'{x["mb_per_s"]:.0f} MB/s',
-                     f'{x["limit"]:.0f} {x["limit_unit"]}; ratio {x["ratio"]:.2f}',
+            page.add(what, f'{x["mb_per_s"]:.0f} MB/s; CPU {x["sender_cpu_s_per_gb"]:.2f} and '
+                           f'{x["receiver_cpu_s_per_gb"]:.2f} s/GB',
+                     f'{x["limit"]:.0f} {x["limit_unit"]}; ratio {x["ratio"]:.2f}; the directory '
+                     f'takes {x["store_mb_per_s"]:.0f} MB/s',
                      'TLS: half of raw TLS' if tls and ram else
                      'plain: 700 MB/s where raw TLS does 1,600' if ram else '',
                      (x['ratio'] >= 0.5 if tls else x['mb_per_s'] >= 700) if ram else None,
