@@ -16,6 +16,8 @@
 #include <stdlib.h>
 
 enum {
+    /* Files are written in blocks of this size, each at a multiple of it: the kernel keeps such a one
+     * as one piece. Pieces across the borders cost a third more CPU time, larger ones are not cheaper. */
     BUFFER = 64 * 1024,
     LEAF = 1000, /* documents a folder */
 };
@@ -124,31 +126,36 @@ static bool open_file(struct payload_writer *w, struct err *err)
     return true;
 }
 
-/* Writes out what has come since the last time, lest the sync at the end wait for the whole file, and
- * lets go of the pages before, which are on disk by then or nearly so. To wait for them reports
- * their errors once and for all, so such an error is that of a sync; that a file system cannot do it at
- * all is none. */
-static bool set_to_work(struct payload_writer *w, struct err *err)
+/* Lets go of what is on disk, or nearly so. To wait for it reports its errors once and for all, so such
+ * an error is that of a sync; that a file system cannot do it at all is none. */
+static bool let_go(struct payload_writer *w, uint64_t to, struct err *err)
 {
     const unsigned all =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    off_t from = (off_t)w->dropped, n = (off_t)(w->hinted - w->dropped);
+    off_t from = (off_t)w->dropped, n = (off_t)(to - w->dropped);
 
-    if (w->hinted < PAYLOAD_CACHED) {
-        w->dropped = w->hinted;
-        n = 0;
-    }
-    (void)store_fs->sync_file_range(w->fd, (off_t)w->hinted, (off_t)(w->written - w->hinted),
-                                    SYNC_FILE_RANGE_WRITE);
-    w->hinted = w->written;
-    if (n == 0)
-        return true;
+    w->dropped = to;
     if (store_fs->sync_file_range(w->fd, from, n, all) == 0)
         (void)posix_fadvise(w->fd, from, n, POSIX_FADV_DONTNEED);
     else if (errno == EIO || errno == ENOSPC || errno == EDQUOT || errno == ENOMEM)
         return fail(w, "sync", err);
-    w->dropped = (uint64_t)(from + n);
     return true;
+}
+
+/* Sets the disk to work on what has come since the last time, lest the sync at the end wait for the
+ * whole file. The disk always has several such pieces to do: to wait for each as soon as the next one is
+ * there halves what it takes. */
+static bool set_to_work(struct payload_writer *w, struct err *err)
+{
+    uint64_t to;
+
+    (void)store_fs->sync_file_range(w->fd, (off_t)w->hinted, (off_t)(w->written - w->hinted),
+                                    SYNC_FILE_RANGE_WRITE);
+    w->hinted = w->written;
+    if (w->dropped < PAYLOAD_CACHED)
+        w->dropped = w->written < PAYLOAD_CACHED ? w->written : PAYLOAD_CACHED;
+    to = w->written > PAYLOAD_UNDER_WAY ? w->written - PAYLOAD_UNDER_WAY : 0;
+    return to <= w->dropped || let_go(w, to, err);
 }
 
 static bool write_all(struct payload_writer *w, struct span s, struct err *err)
@@ -299,16 +306,23 @@ bool payload_write(struct payload_writer *w, struct span octets, struct err *err
         w->have += octets.n;
         return true;
     }
-    if (w->have + octets.n > BUFFER || w->fd < 0) {
-        if (!flush(w, err))
-            return false;
-        /* What would fill the buffer anyway need not go through it. */
-        if (octets.n >= BUFFER)
-            return write_all(w, octets, err);
+    if (w->fd < 0 && !open_file(w, err))
+        return false;
+    while (octets.n > 0) {
+        size_t room = BUFFER - (size_t)((w->written + w->have) % BUFFER);
+        size_t n = octets.n < room ? octets.n : room;
+
+        if (w->have == 0 && n == room) { /* what fills a block by itself need not be gathered */
+            if (!write_all(w, span_of(octets.p, n), err))
+                return false;
+        } else {
+            memcpy(w->buffer + w->have, octets.p, n);
+            w->have += n;
+            if (n == room && !flush(w, err))
+                return false;
+        }
+        span_skip(&octets, n);
     }
-    if (octets.n > 0)
-        memcpy(w->buffer + w->have, octets.p, octets.n);
-    w->have += octets.n;
     return true;
 }
 

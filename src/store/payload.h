@@ -33,6 +33,8 @@ enum {
      * first use of 10 GB of fresh pages. */
     PAYLOAD_CACHED = 64 * 1024 * 1024,
     PAYLOAD_STRIDE = 8 * 1024 * 1024, /* octets between looks after that */
+    PAYLOAD_UNDER_WAY =
+        4 * PAYLOAD_STRIDE, /* octets the disk works on before a writer waits for it */
 };
 
 /* A payload being written. Its file is made on the first octet beyond PAYLOAD_ROW_MAX (or at

@@ -608,7 +608,7 @@ static void a_long_payload_fails_with_the_octets_behind(void **state)
         plan.left = 1;
         plan.error = cases[c].error;
         store_fs = &ops;
-        for (int n = 0; n < 90 && ok; n++)
+        for (int n = 0; n < 130 && ok; n++)
             ok = payload_write(w, span_of(piece, sizeof(piece)), &f->err);
         assert_true(plan.fired);
         assert_int_equal(ok, !cases[c].fatal);
@@ -646,10 +646,69 @@ static void a_long_payload_comes_back(void **state)
     payload_writer_free(w);
 }
 
+static struct {
+    size_t across;      /* writes that touch two blocks */
+    uint64_t end;       /* octets in the file           */
+    uint64_t least_lag; /* between that and what was waited for */
+    int waits;
+} seen;
+
+static ssize_t seen_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    const off_t block = 64 * 1024;
+
+    seen.across += at / block != (at + (off_t)n - 1) / block;
+    seen.end = (uint64_t)at + n;
+    return real_fs->pwrite(fd, p, n, at);
+}
+
+static int seen_sync_file_range(int fd, off_t from, off_t n, unsigned flags)
+{
+    uint64_t lag = seen.end - (uint64_t)(from + n);
+
+    if ((flags & SYNC_FILE_RANGE_WAIT_AFTER) != 0) {
+        seen.waits++;
+        seen.least_lag = lag < seen.least_lag ? lag : seen.least_lag;
+    }
+    return real_fs->sync_file_range(fd, from, n, flags);
+}
+
+/* However the octets come, also after a restart at any octet; and the disk has always something to do. */
+static void a_long_payload_is_written_in_whole_blocks_and_waits_for_old_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct fs_ops ops = *store_fs;
+    struct payload_writer *w = create(f, 5, 'r');
+    struct payload_ref ref;
+
+    real_fs = store_fs;
+    memset(&seen, 0, sizeof(seen));
+    seen.least_lag = UINT64_MAX;
+    ops.pwrite = seen_pwrite;
+    ops.sync_file_range = seen_sync_file_range;
+    store_fs = &ops;
+    write_pattern(f, w, 300000, 98405);
+    assert_ok(f, payload_checkpoint(w, &ref, &f->err));
+    ref.path = arena_text(&f->a, ref.path);
+    payload_writer_free(w);
+    assert_ok(f, payload_resume(f->s, 5, 'r', &ref, 150001, &w, &f->err));
+    write_pattern(f, w, 2000003, 98405);
+    write_pattern(f, w, 300000, 777);
+    write_pattern(f, w, 120u << 20, 1 << 20);
+    finish(f, 5, w);
+    store_fs = real_fs;
+    assert_int_equal(seen.across, 0);
+    assert_true(seen.waits > 0);
+    assert_true(seen.least_lag >= PAYLOAD_UNDER_WAY);
+    ref = get_document(f, 5).raw;
+    check_pattern(f, 5, 'r', &ref, 150001 + 2000003 + 300000 + (120u << 20));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_long_payload_fails_with_the_octets_behind),
+        STORE_TEST(a_long_payload_is_written_in_whole_blocks_and_waits_for_old_ones),
         STORE_TEST(a_long_payload_comes_back),
         STORE_TEST(a_payload_goes_on_beyond_4_gib),
         STORE_TEST(sizes_up_to_the_limit_are_rows_and_all_come_back),
