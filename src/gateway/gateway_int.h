@@ -18,7 +18,8 @@ enum {
     HOLD_MS = 10 * 1000,    /* a job whose outcome could not be stored waits for so long */
     SESSION_SLICE_MS = 500, /* how long a session waits before it looks for a stop */
     CHECKPOINT_FIRST = 8 * 1024 * 1024,  /* octets received before the first restart point */
-    CHECKPOINT_EVERY = 64 * 1024 * 1024, /* octets between further ones */
+    CHECKPOINT_EVERY = 64 * 1024 * 1024, /* octets between further ones, and */
+    CHECKPOINT_MS = 1000,                /* time: a fast line does not wait for each */
     READ_SIZE = 256 * 1024,
 };
 

@@ -489,8 +489,10 @@ bool incoming_data(struct session *s, const struct oftp_event *ev, struct err *e
                 "more octets came than max_file_size allows");
         return true;
     }
-    if (in->d.progress >= in->next_checkpoint) {
+    if (in->d.progress >= in->next_checkpoint &&
+        net_now_ms() - in->checkpoint_ms >= CHECKPOINT_MS) {
         in->next_checkpoint = in->d.progress + CHECKPOINT_EVERY;
+        in->checkpoint_ms = net_now_ms();
         if (!checkpoint(s, in, &why))
             give_up(s, ESID_RESOURCES, "the file cannot be stored: try later", why.text);
     }

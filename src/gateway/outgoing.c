@@ -511,9 +511,11 @@ static void note_progress(struct session *s, struct sending *o)
     struct store_batch *b;
     struct err err = { 0 };
 
-    if (o->d.progress < o->next_checkpoint || (b = store_batch_new()) == NULL)
+    if (o->d.progress < o->next_checkpoint || net_now_ms() - o->checkpoint_ms < CHECKPOINT_MS ||
+        (b = store_batch_new()) == NULL)
         return;
     o->next_checkpoint = o->d.progress + CHECKPOINT_EVERY;
+    o->checkpoint_ms = net_now_ms();
     store_hold_job(s->g->store, o->job.id, net_wall_ms() + LEASE_MS);
     store_set_progress(b, o->d.id, o->d.progress, o->d.records);
     if (o->d.state != DOC_SENDING)

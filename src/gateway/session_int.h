@@ -13,8 +13,8 @@ struct incoming {
     struct oftp_sfid sfid;
     const char *listener; /* name; in the arena */
     struct payload_writer *raw;
-    struct payload_writer *index; /* V: lengths of records */
-    uint64_t next_checkpoint;
+    struct payload_writer *index;            /* V: lengths of records */
+    uint64_t next_checkpoint, checkpoint_ms; /* octets; when the last one was */
     bool too_large;
     bool stored; /* the document's row exists */
     bool failed; /* what came last was not taken: no restart point there */
@@ -31,11 +31,11 @@ struct sending {
     struct records_in records; /* V: lengths of the records to come         */
     uint32_t record_left;      /* V: octets left of the record under way    */
     bool record_open;
-    bool accepted; /* SFPA came                                 */
-    bool ended;    /* EFID is handed to the engine              */
-    uint64_t next_checkpoint;
-    uint8_t *buffer;   /* READ_SIZE octets                          */
-    size_t have, used; /* octets in buffer, of them taken           */
+    bool accepted;                           /* SFPA came                                 */
+    bool ended;                              /* EFID is handed to the engine              */
+    uint64_t next_checkpoint, checkpoint_ms; /* octets; when the last one was */
+    uint8_t *buffer;                         /* READ_SIZE octets                          */
+    size_t have, used;                       /* octets in buffer, of them taken           */
 };
 
 enum { RECEIPTS_TOLD = 16 };
