@@ -1,7 +1,8 @@
 /* KeyTransRecipientInfo, RFC 5652 6.2.1, and its RSA decryption, RFC 3370 4.2.1. */
 #include "cms/recipient.h"
 
-#include <openssl/rsa.h>
+#include "cms/key_context.h"
+
 #include <openssl/x509v3.h>
 
 enum { SERIAL_MAX = 64, MODULUS_MAX = 2048 };
@@ -93,11 +94,9 @@ static void decrypt(EVP_PKEY_CTX *c, struct span encrypted, uint8_t *key, size_t
 static bool set_key(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher, EVP_PKEY *pkey,
                     struct span encrypted, struct span iv)
 {
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(pkey, NULL);
+    EVP_PKEY_CTX *c = key_context(pkey, KEY_DECRYPT, NULL);
     uint8_t key[EVP_MAX_KEY_LENGTH];
-    bool ok = c != NULL && EVP_PKEY_decrypt_init(c) > 0 &&
-              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0 &&
-              EVP_DecryptInit_ex2(ctx, cipher, NULL, NULL, NULL) == 1 &&
+    bool ok = c != NULL && EVP_DecryptInit_ex2(ctx, cipher, NULL, NULL, NULL) == 1 &&
               EVP_CIPHER_CTX_rand_key(ctx, key) > 0;
 
     if (ok)

@@ -2,6 +2,7 @@
  * SHA3-512 (suite 10 of oftp2.md section 10.2). */
 #include "cms/algorithms.h"
 #include "cms/cms_int.h"
+#include "cms/key_context.h"
 
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
@@ -70,29 +71,36 @@ static void put_algorithm(struct der *d, const struct cms_sign_options *o, EVP_P
         der_algorithm(d, NID_rsaEncryption, true);
 }
 
-static bool sign_setup(EVP_PKEY_CTX *c, const struct cms_sign_options *o, EVP_PKEY *key)
+static EVP_PKEY_CTX *sign_setup(const struct cms_sign_options *o, EVP_PKEY *key)
 {
-    if (EVP_PKEY_sign_init(c) <= 0)
-        return false;
-    if (is_pss(o, key)) /* the digest before what depends on it */
-        return EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PSS_PADDING) > 0 &&
-               EVP_PKEY_CTX_set_signature_md(c, o->digest) > 0 &&
-               EVP_PKEY_CTX_set_rsa_mgf1_md(c, o->digest) > 0 &&
-               EVP_PKEY_CTX_set_rsa_pss_saltlen(c, RSA_PSS_SALTLEN_DIGEST) > 0;
-    if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) <= 0)
-        return false;
-    return EVP_PKEY_CTX_set_signature_md(c, o->digest) > 0;
+    EVP_PKEY_CTX *c;
+    bool ok;
+
+    if (EVP_PKEY_is_a(key, "RSA") && !is_pss(o, key))
+        return key_context(key, KEY_SIGN, o->digest);
+    c = EVP_PKEY_CTX_new(key, NULL);
+    ok = c != NULL && EVP_PKEY_sign_init(c) > 0;
+    if (ok && is_pss(o, key)) /* the digest before what depends on it */
+        ok = EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PSS_PADDING) > 0 &&
+             EVP_PKEY_CTX_set_signature_md(c, o->digest) > 0 &&
+             EVP_PKEY_CTX_set_rsa_mgf1_md(c, o->digest) > 0 &&
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(c, RSA_PSS_SALTLEN_DIGEST) > 0;
+    else if (ok)
+        ok = EVP_PKEY_CTX_set_signature_md(c, o->digest) > 0;
+    if (ok)
+        return c;
+    EVP_PKEY_CTX_free(c);
+    return NULL;
 }
 
 /* Signs a digest and puts the signature as an OCTET STRING. */
 static bool put_signature(struct der *d, const struct cms_sign_options *o, EVP_PKEY *key,
                           struct span digest, struct err *err)
 {
-    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+    EVP_PKEY_CTX *c = sign_setup(o, key);
     uint8_t *signature = NULL;
     size_t n = 0;
-    bool ok = c != NULL && sign_setup(c, o, key) &&
-              EVP_PKEY_sign(c, NULL, &n, digest.p, digest.n) > 0;
+    bool ok = c != NULL && EVP_PKEY_sign(c, NULL, &n, digest.p, digest.n) > 0;
 
     if (ok)
         signature = malloc(n);

@@ -2,9 +2,8 @@
 #include "cms/usual_signer.h"
 
 #include "cms/algorithms.h"
+#include "cms/key_context.h"
 #include "cms/recipient.h"
-
-#include <openssl/rsa.h>
 
 enum { ATTRIBUTES_MAX = 64 };
 
@@ -157,11 +156,9 @@ static bool made_by(X509 *cert, const struct usual_signer *u, const EVP_MD *md,
                     struct span digest)
 {
     EVP_PKEY *key = X509_get0_pubkey(cert);
-    EVP_PKEY_CTX *c = NULL;
-    bool ok = key != NULL && EVP_PKEY_is_a(key, "RSA") &&
-              (c = EVP_PKEY_CTX_new(key, NULL)) != NULL && EVP_PKEY_verify_init(c) > 0 &&
-              EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PADDING) > 0 &&
-              EVP_PKEY_CTX_set_signature_md(c, md) > 0 &&
+    EVP_PKEY_CTX *c =
+        key != NULL && EVP_PKEY_is_a(key, "RSA") ? key_context(key, KEY_VERIFY, md) : NULL;
+    bool ok = c != NULL &&
               EVP_PKEY_verify(c, u->signature.p, u->signature.n, digest.p, digest.n) == 1;
 
     EVP_PKEY_CTX_free(c);
