@@ -101,6 +101,8 @@ class Books:
         self.server.stop()
         self.as2_server.stop()
         shutil.rmtree(self.gateway.socket_directory, ignore_errors=True)
+        while self.gateway.held:
+            self.gateway.held.pop().close()
 
     # -- the template --
 
@@ -110,7 +112,9 @@ class Books:
             'OFTP2 out': self.server.port, 'AS2 out': self.as2_server.port}
         us, peer = as2_scene.keys('us'), as2_scene.keys('partner')
         write = [{'write': {'directory': str(self.inbox), 'name': '{{document.name}}'}}]
-        with self.gateway as g:
+        with contextlib.ExitStack() as stack:   # not of the gateway: its ports stay ours
+            g = self.gateway.start()
+            stack.callback(g.stop)
             scene.apply(
                 g, as2_scene.certificate('us'), as2_scene.certificate('partner'),
                 {'identity': 'us', 'oftp2': {
@@ -139,8 +143,6 @@ class Books:
                 self.port = self.proxies['OFTP2 in'].port
                 as2_port = self.proxies['AS2 in'].port
             self.as2_url = f'http://127.0.0.1:{as2_port}/as2'
-        self.gateway.socket_directory = self.gateway.socket.rsplit('/', 1)[0]
-        pathlib.Path(self.gateway.socket_directory).mkdir(exist_ok=True)
         shutil.copytree(self.live, self.template)
         plain, secured, message = (self.dice.randbytes(n) for n in (100000, 3000, 50000))
         self.contents = {'plain': plain, 'secured': secured, 'message': message,
