@@ -40,6 +40,7 @@ struct counters {
     atomic_ullong purged_documents, purged_payloads, purged_octets, purged_receipts,
         purged_audit;
     atomic_ullong outbox_taken, outbox_failed;
+    atomic_ullong held; /* documents, when they were counted last */
 };
 
 /* An AS2 request under way: a message coming in or going out. */

@@ -81,6 +81,18 @@ static bool add_up(struct gateway *g, struct gateway_overview *o, struct err *er
     return true;
 }
 
+/* As it was when it could be read last: a disk that is in trouble must not hide the metrics that tell. */
+static uint64_t count_held(struct gateway *g)
+{
+    struct err ignored;
+    uint64_t n;
+
+    if (!store_count_held(g->store, &n, &ignored))
+        return atomic_load(&g->n.held);
+    atomic_store(&g->n.held, n);
+    return n;
+}
+
 bool gateway_get_overview(struct gateway *g, struct arena *a, struct gateway_overview *out,
                           struct err *err)
 {
@@ -97,7 +109,8 @@ bool gateway_get_overview(struct gateway *g, struct arena *a, struct gateway_ove
     store_get_counts(g->store, &o.counts);
     gateway_disk(g, &o.disk_free, &o.disk_total);
     look_at_snapshot(g, a, &o);
-    if (!add_up(g, &o, err) || !store_count_held(g->store, &o.held, err))
+    o.held = count_held(g);
+    if (!add_up(g, &o, err))
         return false;
     if (a->failed)
         return FAIL(err, FAIL_LOCAL, 0, "out of memory");
