@@ -24,9 +24,10 @@ BINARY = os.environ.get('WAYBILL_BINARY', str(ROOT / 'build' / 'waybill'))
 
 # Why a figure may be missed, by its key.
 REASONS = {
-    'as2-4k-ratio': 'Of the CPU time two RSA operations are half. The rest is shared by the commit '
-                    '(B-trees, log, sync), TCP, the CMS structures and their allocations; none of '
-                    'them is more than a tenth. An operation at a time more would have to go.',
+    'as2-4k-ratio': 'Of the CPU time two RSA operations are nearly six tenths. The rest is shared '
+                    'by the commit (B-trees, log, sync), TCP, waking up threads and many small '
+                    'steps; the octets of message, payload and MDN, which are stored before the '
+                    'answer, cost the most of it.',
     'oftp2-secured-ratio': 'One session sends one file at a time, so each has a commit and a sync '
                            'of its own, which cost as much as an RSA operation; on a RAM disk the '
                            'ratio is nearer. Several sessions share their syncs.',
