@@ -76,9 +76,10 @@ static void test_octets_of_a_receipt_are_hexadecimal(void **state)
 static void test_a_document_has_all_its_members(void **state)
 {
     static const char *const members[] = {
-        "id",       "direction", "state", "protocol", "listener", "partner",     "from",
-        "to",       "own",       "peer",  "name",     "created",  "changed",     "size",
-        "raw_size", "progress",  "total", "records",  "reason",   "redelivered", "properties",
+        "id",      "direction",   "state",      "protocol", "listener", "partner",
+        "from",    "to",          "own",        "peer",     "name",     "created",
+        "changed", "size",        "raw_size",   "progress", "total",    "records",
+        "reason",  "redelivered", "properties", "held",
     };
     struct document d = { .id = 17,
                           .outbound = true,
