@@ -6,6 +6,7 @@
 
 #include "as2/digests.h"
 #include "as2/open.h"
+#include "cms/grow.h"
 
 #define REFUSE(err, fault, ...) FAIL((err), FAIL_TRUST, (fault), __VA_ARGS__)
 #define NO_MEMORY(err)          FAIL((err), FAIL_LOCAL, 0, "out of memory")

@@ -18,8 +18,7 @@ struct signed_data {
     size_t begun;
     struct guard inner;
     enum mime_encoding encoding; /* of the signature */
-    uint8_t *signature;          /* AS2_SIGNATURE_MAX octets of room, encoded */
-    size_t signature_n;
+    struct grow signature;       /* encoded, at most AS2_SIGNATURE_MAX octets */
 };
 
 /* ---- the signed part ---------------------------------------------------------------------- */
@@ -45,17 +44,11 @@ static bool signature_octets(struct sink *s, struct span octets, struct err *err
 {
     struct signed_data *d = ((struct signed_part *)s)->owner;
 
-    if (octets.n > AS2_SIGNATURE_MAX - d->signature_n)
+    if (octets.n > AS2_SIGNATURE_MAX - d->signature.n)
         return REFUSE(err, AS2_INTEGRITY,
                       "multipart/signed: a signature of more than %d octets",
                       AS2_SIGNATURE_MAX);
-    if (d->signature == NULL)
-        d->signature = malloc(AS2_SIGNATURE_MAX);
-    if (d->signature == NULL)
-        return NO_MEMORY(err);
-    memcpy(d->signature + d->signature_n, octets.p, octets.n);
-    d->signature_n += octets.n;
-    return true;
+    return grow_put(&d->signature, octets) || NO_MEMORY(err);
 }
 
 static bool signature_octets_end(struct sink *s, struct err *err)
@@ -171,8 +164,7 @@ static bool signed_end(struct sink *s, struct err *err)
         return malformed(err);
     if (d->begun != 2)
         return REFUSE(err, AS2_INTEGRITY, "multipart/signed: it has no signature part");
-    if (!mime_decode_octets(d->encoding, span_of(d->signature, d->signature_n), &signature, &n,
-                            err))
+    if (!mime_decode_octets(d->encoding, grow_span(&d->signature), &signature, &n, err))
         return malformed(err);
     ok = open_verify(d->o, d->micalg, span_of(signature, n), err) &&
          open_signed_content(d->o, &d->inner, err);
@@ -186,7 +178,7 @@ static void signed_free(struct sink *s)
 
     sink_free(d->parts);
     guard_free(&d->inner);
-    free(d->signature);
+    grow_free(&d->signature);
     free(d);
 }
 

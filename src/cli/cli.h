@@ -74,6 +74,9 @@ void cli_problems(const struct config_problems *ps);
 char *cli_printf(struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* p, which is not NULL any more. */
 void *cli_have(void *p);
+/* glibc would keep the buffers of ended sessions in a heap for each thread, and after the first large
+ * one hand out all from there: three times the memory, growing for hours. Before threads begin. */
+void cli_bound_heap(void);
 
 /* ---- settings and files (files.c) ------------------------------------------------------- */
 

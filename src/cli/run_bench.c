@@ -10,6 +10,7 @@ static int run(struct cli *c)
         return cli_refused("this build has no benchmarks");
     for (size_t i = 0; i < c->args_n; i++)
         argv[n++] = cli_have(arena_text(&c->arena, c->args[i]));
+    cli_bound_heap(); /* as the gateway that is measured would */
     if (c->json)
         argv[n++] = cli_have(arena_text(&c->arena, "--json"));
     return bench_main(n, argv);

@@ -132,9 +132,7 @@ static void say_endpoints(struct gateway *g, const struct api *api)
     arena_free(&a);
 }
 
-/* glibc would keep the buffers of ended sessions in a heap for each thread, and after the first
- * large one hand out all from there: three times the memory, growing for hours. */
-static void bound_heap(void)
+void cli_bound_heap(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     (void)mallopt(M_ARENA_MAX, 4);
@@ -235,7 +233,7 @@ static int run(struct cli *c)
     log_setup(rt->log.level, rt->log.format);
     raise_limit(&lim);
     check_limit(rt, &lim);
-    bound_heap();
+    cli_bound_heap();
     confine(rt->runtime.sandbox);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
         OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1) {
