@@ -73,7 +73,12 @@ static size_t octets_of(const char *text, uint8_t *p)
         pad++;
     got = EVP_DecodeBlock(p, (const uint8_t *)text, (int)n);
     ERR_clear_error();
-    return got < 0 || (size_t)got != n / 4 * 3 ? 0 : (size_t)got - pad;
+    if (got < 0 || (size_t)got != n / 4 * 3)
+        return 0;
+    for (size_t i = 1; i <= pad; i++)
+        if (p[(size_t)got - i] != 0) /* bits of the last character that stand for nothing */
+            return 0;
+    return (size_t)got - pad;
 }
 
 static bool der_of(EVP_PKEY *key, uint8_t **der, size_t *n)
