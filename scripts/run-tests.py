@@ -396,7 +396,7 @@ def groups():
             ['tests/integration'], 'build-tsan/waybill', SANITIZE, slow=5,
             thread=True, extra=['-m', 'not no_tsan', *no_peer, *no_tool,
                                 *one_thread]), ['build-tsan']),
-        Group('checks', checks, ['build']),
+        Group('checks', checks, ['build', 'unit']),
     ]
 
 
