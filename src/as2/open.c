@@ -113,10 +113,22 @@ static bool entity_head(void *context, const struct mime_head *h, struct span ra
     return open_entity(context, h, raw, body, err);
 }
 
-struct sink *open_entity_sink(struct as2_open *o, bool headerless, struct err *err)
+static bool encrypted_head(void *context, const struct mime_head *h, struct span raw,
+                           struct sink **body, struct err *err)
+{
+    struct as2_open *o = context;
+
+    if (h->n == 0 && !o->o.headerless)
+        return FAIL(err, FAIL_PEER, 0, "encrypted content without MIME headers (headerless)");
+    return open_entity(o, h, raw, body, err);
+}
+
+struct sink *open_entity_sink(struct as2_open *o, bool encrypted, struct err *err)
 {
     static const struct mime_entity_events events = { entity_head };
-    struct sink *s = mime_entity_new(&events, o, &o->arena, headerless);
+    static const struct mime_entity_events behind_encryption = { encrypted_head };
+    struct sink *s = mime_entity_new(encrypted ? &behind_encryption : &events, o, &o->arena,
+                                     encrypted && o->o.headerless);
 
     if (s == NULL)
         (void)NO_MEMORY(err);

@@ -25,8 +25,10 @@ struct as2_open {
  * with its empty line; only the HTTP message has none to digest. Given. */
 MUST_CHECK bool open_entity(struct as2_open *o, const struct mime_head *h, struct span raw,
                             struct sink **body, struct err *err);
-/* An entity pushed in, header block and all. NULL with *err. */
-struct sink *open_entity_sink(struct as2_open *o, bool headerless, struct err *err);
+/* An entity pushed in, header block and all. encrypted: it is the content of an encryption, where an
+ * entity without header fields must be allowed (as2_open_options.headerless): random octets, which a
+ * wrong key gives, begin with an empty line once in 256 times. NULL with *err. */
+struct sink *open_entity_sink(struct as2_open *o, bool encrypted, struct err *err);
 
 /* open_layer.c: encrypted, compressed, or signed with the content inside ("opaque"), found out by
  * what is in it. */

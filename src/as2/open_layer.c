@@ -158,7 +158,7 @@ static bool begin(struct layer *l, struct err *err)
     found->is_signed = found->is_signed || is_signed(l);
     if (is_signed(l) && !begin_digests(l, err))
         return false;
-    l->inner.inner = open_entity_sink(l->o, is_encrypted(l) && l->o->o.headerless, err);
+    l->inner.inner = open_entity_sink(l->o, is_encrypted(l), err);
     return l->inner.inner != NULL;
 }
 

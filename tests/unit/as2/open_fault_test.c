@@ -290,6 +290,13 @@ static void headerless_content_is_a_payload_when_allowed(void **state)
     assert_memory_equal(seen.opened.mic.value, digest, 32);
     seen_free(&seen);
     message_free(&m);
+    /* the empty line alone is no header, either */
+    m = message_from(entity_encrypted(entity_text("\r\nUNB+UNOA:2'")));
+    o = open_options(&m);
+    expect_fault(&o, &m, AS2_DECRYPTION);
+    o.headerless = true;
+    expect_opened(&o, &m, 1, span_text("UNB+UNOA:2'"));
+    message_free(&m);
     /* not elsewhere */
     m = message_from(entity_signed(entity_text(edi)));
     o.http = &m.head;
