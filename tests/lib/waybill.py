@@ -409,8 +409,10 @@ class Gateway:
             return f.read().decode('utf-8', 'backslashreplace')
 
     def log_lines(self, pattern):
-        """Lines that the regular expression finds something in."""
-        return [line for line in self.log().splitlines() if re.search(pattern, line)]
+        """Whole lines that the regular expression finds something in. What stands behind the last
+        line's end is one of which the file has, at a page's border, only the first part yet."""
+        whole = self.log().rpartition('\n')[0]
+        return [line for line in whole.splitlines() if re.search(pattern, line)]
 
     def wait_log(self, pattern, count=1, timeout=20):
         """Waits until `count` lines match; returns them."""
